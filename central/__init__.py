@@ -1,0 +1,1 @@
+"""Every gate: ledger, aggregate, feeds, and the pages that staff watch."""

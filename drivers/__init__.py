@@ -1,0 +1,1 @@
+"""Bytes to readings and back, one device a file; knows nothing about gates."""

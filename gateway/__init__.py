@@ -1,0 +1,1 @@
+"""One gate: readings become passages, decisions, journal entries and messages."""

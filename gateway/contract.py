@@ -1,0 +1,608 @@
+"""What travels between a gate and the centre: topics, messages, their encoding and version.
+
+A leaf: it imports nothing of ours, and neither cv2, serial nor paho. Both ends read the wire
+from this one file. The wire tolerates unknown fields; it refuses unknown shapes.
+
+Law: an entry's envelope never changes. Its hash covers the envelope, the bytes of `open` and the
+SHA-256 of `sealed`, so `sealed` can be erased on its day and the chain still verifies.
+"""
+
+import hashlib
+import re
+from typing import Annotated, Final, Literal, TypeAlias, TypeVar
+
+import msgspec
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+
+M = TypeVar("M", bound=Struct)
+
+VERSION: Final = 1
+ROOT: Final = f"gatepost/v{VERSION}"
+BATCH_MAX: Final = 200
+"""Entries in one message, at most."""
+FEED_BYTES_MAX: Final = 3500
+"""mosquitto 2.0.11's WebSockets needed 100 ms for each 4 KB beyond the first."""
+
+# --- Names and topics -----------------------------------------------------------------------
+
+Name: TypeAlias = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+"""A compound, gate, office, lane or device, as it stands in a topic or a setting."""
+
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+
+GateWord: TypeAlias = Literal[
+    "entries", "alert", "hello", "status", "health", "ack", "command"
+]
+CENTRAL_STATUS: Final = f"{ROOT}/central/status"
+
+
+def gate_topic(compound: str, gate: str, word: GateWord) -> str:
+    """Name the topic on which a gate and the centre speak of one thing.
+
+    >>> gate_topic("c01", "east", "entries")
+    'gatepost/v1/gate/c01/east/entries'
+    """
+    assert _NAME.fullmatch(compound), compound
+    assert _NAME.fullmatch(gate), gate
+    return f"{ROOT}/gate/{compound}/{gate}/{word}"
+
+
+def read_gate_topic(topic: str) -> tuple[str, str, str] | None:
+    """Read compound, gate and word back from a topic; None when it is not a gate's.
+
+    >>> read_gate_topic("gatepost/v1/gate/c01/east/hello")
+    ('c01', 'east', 'hello')
+    """
+    parts = topic.split("/")
+    if len(parts) != 6 or parts[:3] != ["gatepost", f"v{VERSION}", "gate"]:
+        return None
+    return parts[3], parts[4], parts[5]
+
+
+def feed_topic(scope: str, part: str) -> str:
+    """Name a feed: scope is `total`, `office/ID`, `compound/ID` or `gate/COMPOUND/GATE`.
+
+    >>> feed_topic("compound/c01", "now")
+    'gatepost/v1/feed/compound/c01/now'
+    """
+    return f"{ROOT}/feed/{scope}/{part}"
+
+
+def alarm_topic(compound: str, gate: str, alert: str) -> str:
+    """Name the retained topic of one open alarm; emptied when it closes."""
+    return f"{ROOT}/feed/alarm/{compound}/{gate}/{alert}"
+
+
+# --- Words ----------------------------------------------------------------------------------
+
+Clock: TypeAlias = Literal["ntp", "rtc", "unset"]
+Way: TypeAlias = Literal["in", "out", "foot"]
+Traveller: TypeAlias = Literal["vehicle", "bicycle", "person", "unknown"]
+Decision: TypeAlias = Literal["admit", "recheck", "refer"]
+PlateStatus: TypeAlias = Literal["read", "unsure", "unread", "none", "typed"]
+"""`none` is a covered or missing plate; `unread` a plate (or a dead camera) that gave no text."""
+Result: TypeAlias = Literal[
+    "NORMAL", "RECHECK", "SUSPECT_FEVER", "FEVER_CONFIRMED", "CLEARED",
+    "NO_READING", "NOT_SKIN", "INVALID_COLD", "INVALID_HOT", "INCONCLUSIVE",
+    "UNSTABLE", "SENSOR_FAULT",
+]  # fmt: skip
+AlertState: TypeAlias = Literal["unack", "acked", "rtnun", "normal"]
+"""ISA-18.2: raised, acknowledged, returned to normal unacknowledged, closed."""
+Seq: TypeAlias = Annotated[int, Meta(ge=1)]
+StreamId: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
+Digest: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+PassageRef: TypeAlias = str
+"""A passage's name: `STREAM/SEQ` of its `opened`."""
+
+NO_HASH: Final = "0" * 64
+"""What the first entry of a stream names as the entry before it."""
+
+
+def entry_ref(stream: str, seq: int) -> str:
+    """Name an entry: its stream and sequence."""
+    return f"{stream}/{seq}"
+
+
+def read_ref(ref: str) -> tuple[str, int]:
+    """Read stream and sequence back from an entry's name."""
+    stream, _, seq = ref.partition("/")
+    return stream, int(seq)
+
+
+# --- The entry ------------------------------------------------------------------------------
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """One thing that happened at a gate, as it is kept and sent."""
+
+    v: int
+    stream: StreamId
+    seq: Seq
+    prev: Digest
+    kind: str
+    open: Raw
+    seal: Digest | UnsetType = UNSET
+    """SHA-256 of `sealed`; stays when `sealed` is erased."""
+    sealed: bytes | UnsetType = UNSET
+
+
+def entry_hash(
+    v: int, stream: str, seq: int, prev: str, kind: str, open_: bytes, seal: str | None
+) -> str:
+    """Hash an entry for the chain: every field length-prefixed or of fixed size."""
+    word = kind.encode()
+    head = b"gatepost-entry\0" + v.to_bytes(2, "big") + bytes.fromhex(stream)
+    return hashlib.sha256(
+        head
+        + seq.to_bytes(8, "big")
+        + bytes.fromhex(prev)
+        + len(word).to_bytes(2, "big")
+        + word
+        + len(open_).to_bytes(4, "big")
+        + open_
+        + (bytes.fromhex(seal) if seal else bytes(32))
+    ).hexdigest()
+
+
+def hash_of(entry: Entry) -> str:
+    """Hash a decoded entry."""
+    seal = None if entry.seal is UNSET else entry.seal
+    return entry_hash(
+        entry.v, entry.stream, entry.seq, entry.prev, entry.kind, bytes(entry.open), seal
+    )
+
+
+# --- Bodies: the open part ------------------------------------------------------------------
+
+
+class Body(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What every body says of its moment; the journal fills it in when it records."""
+
+    at_ms: int = 0
+    """UTC, as the gate's clock had it."""
+    mono_ms: int = 0
+    """Milliseconds since the gate's boot; orders and mends `at_ms` within a boot."""
+    clock: Clock = "unset"
+    passage: PassageRef | None = None
+
+
+class Started(Body, frozen=True, kw_only=True, omit_defaults=True):
+    """First entry of every stream: names the stream before it."""
+
+    compound: Name
+    gate: Name
+    boot: str
+    """The kernel's boot id: streams of one boot share `mono_ms`."""
+    version: str
+    before: StreamId | None = None
+    before_last: int = 0
+
+
+class Opened(Body, frozen=True, kw_only=True, omit_defaults=True):
+    """A vehicle or a person on foot came; central counts the passage by this entry."""
+
+    lane: Name
+    way: Way
+    traveller: Traveller
+    witness: Literal["track", "distance", "loop", "window", "guard"]
+
+
+class ReadingTaken(Body, frozen=True, kw_only=True, omit_defaults=True):
+    """A person's temperature was judged; without `passage` nobody knew whose it was."""
+
+    lane: Name | None = None
+    device: str
+    person: int = 0
+    """1, 2, ... within the passage; 0 while unassigned."""
+    attempt: int = 1
+    site: Literal["forehead", "wrist", "neck", "contact"] = "forehead"
+    result: Result
+    flags: tuple[str, ...] = ()
+
+
+class PlateSeen(Body, frozen=True, kw_only=True, omit_defaults=True):
+    """What is known of the passage's plate; a later one replaces it."""
+
+    status: PlateStatus
+    plate_kind: str = ""
+    confidence_pct: int = 0
+
+
+class Decided(Body, frozen=True, kw_only=True, omit_defaults=True):
+    """The passage's decision; the one with the highest revision is the latest."""
+
+    decision: Decision
+    revision: Seq
+    reasons: tuple[str, ...] = ()
+    persons: int = 0
+    advice: Decision | None = None
+    """What was advised, when the guard decided otherwise."""
+
+
+class Closed(Body, frozen=True, kw_only=True, omit_defaults=True):
+    """The passage is over."""
+
+    how: Literal["left", "next", "timeout", "interrupted", "turned"]
+    persons: int = 0
+
+
+class AlertChanged(Body, frozen=True, kw_only=True, omit_defaults=True):
+    """An alert's change of state; the `alert` message is this entry, byte for byte."""
+
+    alert: Name
+    what: str
+    priority: Annotated[int, Meta(ge=1, le=3)]
+    state: AlertState
+    lane: Name | None = None
+    device: str | None = None
+    by: str | None = None
+    """Role or place of the one who acknowledged, never a person's name."""
+
+
+class BarrierPulsed(Body, frozen=True, kw_only=True, omit_defaults=True):
+    """The gateway pulsed *open*."""
+
+    lane: Name
+    how: Literal["guard", "itself", "emergency"]
+
+
+class DeviceChanged(Body, frozen=True, kw_only=True, omit_defaults=True):
+    """A device came, went or failed."""
+
+    device: str
+    state: Literal["ok", "silent", "faulty", "lost"]
+    reason: str = ""
+
+
+class ClockJumped(Body, frozen=True, kw_only=True, omit_defaults=True):
+    """The wall clock was set: `at_ms` of this boot's earlier entries is off by `jump_ms`."""
+
+    boot: str
+    jump_ms: int
+    was: Clock
+
+
+class Tombstone(Body, frozen=True, kw_only=True, omit_defaults=True):
+    """Entries this gate no longer holds, and why; central fills them as LOST."""
+
+    stream: StreamId
+    first: Seq
+    last: Seq
+    reason: str
+
+
+class Unrecorded(Body, frozen=True, kw_only=True, omit_defaults=True):
+    """Entries that were shown as NOT RECORDED and fell out of the ring before they could be."""
+
+    entries: int
+
+
+class Voided(Body, frozen=True, kw_only=True, omit_defaults=True):
+    """An entry was made in error; it is named, never changed."""
+
+    entry: str
+    reason: str
+
+
+KINDS: Final[dict[str, type[Body]]] = {
+    "started": Started,
+    "opened": Opened,
+    "reading": ReadingTaken,
+    "plate": PlateSeen,
+    "decided": Decided,
+    "closed": Closed,
+    "alert": AlertChanged,
+    "barrier": BarrierPulsed,
+    "device": DeviceChanged,
+    "clock": ClockJumped,
+    "tombstone": Tombstone,
+    "unrecorded": Unrecorded,
+    "voided": Voided,
+}
+_KIND_OF: Final = {body: kind for kind, body in KINDS.items()}
+
+# --- Bodies: the sealed part ----------------------------------------------------------------
+
+
+class SealedReading(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A person's temperature, in hundredths of a degree Celsius."""
+
+    raw_centi_c: int | None = None
+    estimate_centi_c: int | None = None
+    uncertainty_centi_c: int | None = None
+    ambient_centi_c: int | None = None
+    typed: bool = False
+
+
+class SealedPlate(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A plate's text as it was read, and what else it may be."""
+
+    text: str
+    candidates: tuple[str, ...] = ()
+
+
+class SealedOverride(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who decided against the advice, and why."""
+
+    operator: str
+    reason: str
+
+
+Sealed: TypeAlias = SealedReading | SealedPlate | SealedOverride
+SEALED: Final[dict[str, type[Struct]]] = {
+    "reading": SealedReading,
+    "plate": SealedPlate,
+    "decided": SealedOverride,
+}
+
+# --- Messages -------------------------------------------------------------------------------
+
+
+class Held(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A stream that a gate holds: entries `first` to `last`."""
+
+    stream: StreamId
+    first: Seq
+    last: Seq
+
+
+class Lost(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A range that a gate no longer holds."""
+
+    stream: StreamId
+    first: Seq
+    last: Seq
+    reason: str = ""
+
+
+class Hello(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a gate holds above `safe`; 100 streams a message, `more` when others follow."""
+
+    v: int
+    boot: str
+    held: tuple[Held, ...] = ()
+    lost: tuple[Lost, ...] = ()
+    more: bool = False
+
+
+class Mark(Struct, frozen=True, kw_only=True):
+    """How far a stream has come at central. `committed` is a hint and may fall; `safe` is a word."""
+
+    stream: StreamId
+    committed: int
+    safe: int
+
+
+class Ack(Struct, frozen=True, kw_only=True):
+    """Central's answer to entries and to hello."""
+
+    v: int
+    boot: str
+    marks: tuple[Mark, ...]
+
+
+class Status(Struct, frozen=True, kw_only=True):
+    """Birth and last will of a gate or of central, retained."""
+
+    v: int
+    online: bool
+    boot: str
+    at_ms: int
+    version: str
+
+
+class DeviceHealth(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One device, and what of its bytes was refused, by reason."""
+
+    device: str
+    kind: str
+    state: str
+    age_s: float | None = None
+    refusals: dict[str, int] = {}
+
+
+class Health(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a gate fares, retained, on change and at least each minute."""
+
+    v: int
+    boot: str
+    at_ms: int
+    clock: Clock
+    version: str
+    waiting: int
+    """Entries above `committed`."""
+    oldest_s: float = 0.0
+    not_recorded: int = 0
+    disk: Literal["ok", "low", "full", "unwritable"] = "ok"
+    devices: tuple[DeviceHealth, ...] = ()
+
+
+class Command(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Central asks a gate for something; sent again until an entry answers it."""
+
+    v: int
+    id: str
+    expires_ms: int
+    what: Literal["acknowledge"]
+    alert: Name | None = None
+    by: str | None = None
+
+
+# --- Feeds ----------------------------------------------------------------------------------
+
+
+class Figures(Struct, frozen=True, kw_only=True):
+    """What is counted; every field is a count of passages unless it says otherwise."""
+
+    vehicles_in: int = 0
+    vehicles_out: int = 0
+    bicycles_in: int = 0
+    bicycles_out: int = 0
+    on_foot: int = 0
+    unknown: int = 0
+    persons: int = 0
+    """Persons measured."""
+    admit: int = 0
+    recheck: int = 0
+    """Passages whose latest decision is still a recheck."""
+    refer: int = 0
+    undecided: int = 0
+    overrides: int = 0
+    plates_read: int = 0
+    plates_unread: int = 0
+    """Unsure, unread and none."""
+
+
+class FeedNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Today so far, for the total, an office, a compound or a gate."""
+
+    v: int
+    scope: str
+    name: dict[str, str]
+    """By language: zh, en."""
+    day: str
+    """Local date of the site, YYYY-MM-DD."""
+    as_of_ms: int
+    gates_heard: int
+    """Gates that are online or whose entries cover today up to now."""
+    gates_expected: int
+    figures: Figures | None
+    """None when no gate was ever heard: no data is never zero."""
+    inside_estimate: int | None = None
+    day_unknown: int = 0
+    """Passages whose day nobody knows, because the gate's clock was never set."""
+    alarms_active: int = 0
+    alarms_unacknowledged: int = 0
+    waiting: int = 0
+    """Entries that gates say are still to be sent."""
+    lost: int = 0
+    conflicts: int = 0
+    not_understood: int = 0
+
+
+class HourFigures(Struct, frozen=True, kw_only=True, omit_defaults=True, array_like=True):
+    """One hour: passages in, out, on foot, referred; and the gates heard in it."""
+
+    vehicles_in: int
+    vehicles_out: int
+    on_foot: int
+    refer: int
+    gates_heard: int
+
+
+class FeedHours(Struct, frozen=True, kw_only=True):
+    """Today by hour; None where no gate was heard in that hour."""
+
+    v: int
+    scope: str
+    day: str
+    as_of_ms: int
+    gates_expected: int
+    hours: tuple[HourFigures | None, ...]
+
+
+class DayFigures(Struct, frozen=True, kw_only=True, omit_defaults=True, array_like=True):
+    """One day: its date, revision (rises when late entries change a closed day) and counts."""
+
+    day: str
+    revision: int
+    vehicles_in: int
+    vehicles_out: int
+    on_foot: int
+    refer: int
+    gates_heard: int
+
+
+class FeedDays(Struct, frozen=True, kw_only=True):
+    """The last 14 days that hold data, newest first."""
+
+    v: int
+    scope: str
+    as_of_ms: int
+    gates_expected: int
+    days: tuple[DayFigures, ...]
+
+
+class FeedAlarm(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One open alarm."""
+
+    v: int
+    alert: Name
+    compound: Name
+    gate: Name
+    what: str
+    priority: int
+    state: AlertState
+    since_ms: int
+    lane: str | None = None
+    device: str | None = None
+
+
+# --- Encode and decode ----------------------------------------------------------------------
+
+_ENCODER: Final = msgspec.json.Encoder()
+_ENTRY: Final = msgspec.json.Decoder(Entry)
+_BATCH: Final = msgspec.json.Decoder(list[Raw])
+_BODIES: Final = {kind: msgspec.json.Decoder(body) for kind, body in KINDS.items()}
+encode = _ENCODER.encode
+"""Encode any message or body as JSON bytes."""
+
+
+class NotUnderstood(ValueError):  # noqa: N818 - a word of the wire, read beside REPEAT and CONFLICT.
+    """A message or body that is not of this contract; the text says where and why."""
+
+
+def kind_of(body: Body) -> str:
+    """Name a body's kind."""
+    return _KIND_OF[type(body)]
+
+
+def decode_batch(payload: bytes) -> list[Entry | NotUnderstood]:
+    """Decode an `entries` message; one bad entry never rejects its batch.
+
+    Raises NotUnderstood when the payload is no JSON array of at most BATCH_MAX elements.
+    """
+    try:
+        raws = _BATCH.decode(payload)
+    except msgspec.DecodeError as error:
+        raise NotUnderstood(f"entries: {error}") from error
+    if len(raws) > BATCH_MAX:
+        raise NotUnderstood(f"entries: {len(raws)} in one message, at most {BATCH_MAX}")
+    return [_entry_or_fault(raw) for raw in raws]
+
+
+def decode_entry(payload: bytes | Raw) -> Entry:
+    """Decode one entry; raises NotUnderstood."""
+    try:
+        return _ENTRY.decode(payload)
+    except msgspec.DecodeError as error:
+        raise NotUnderstood(f"entry: {error}") from error
+
+
+def _entry_or_fault(raw: Raw) -> Entry | NotUnderstood:
+    try:
+        return decode_entry(raw)
+    except NotUnderstood as fault:
+        return fault
+
+
+def decode_body(entry: Entry) -> Body:
+    """Decode an entry's open part; raises NotUnderstood for a later version or an unknown kind."""
+    if entry.v != VERSION or entry.kind not in _BODIES:
+        raise NotUnderstood(f"entry of version {entry.v}, kind {entry.kind!r}")
+    try:
+        return _BODIES[entry.kind].decode(entry.open)
+    except msgspec.DecodeError as error:
+        raise NotUnderstood(f"{entry.kind}: {error}") from error
+
+
+def decode(payload: bytes, message: type[M]) -> M:
+    """Decode any other message; raises NotUnderstood, for a later version too."""
+    try:
+        found = msgspec.json.decode(payload, type=message)
+    except msgspec.DecodeError as error:
+        raise NotUnderstood(f"{message.__name__}: {error}") from error
+    version = getattr(found, "v", VERSION)
+    if version != VERSION:
+        raise NotUnderstood(f"{message.__name__}: version {version}, this end speaks {VERSION}")
+    return found

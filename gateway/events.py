@@ -1,0 +1,272 @@
+"""What happens at a gate, and what the gate does about it: the core's vocabulary.
+
+Pure: no clock, no disk, no network. Temperatures are hundredths of a degree Celsius, integers.
+Every event may carry what the edge knows; the moment comes beside it, as `now`, in monotonic
+seconds.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from gateway import contract
+
+# --- Devices --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SampleTaken:
+    """A thermometer's frame: about ten a second while it is on."""
+
+    device: str
+    object_centi_c: int
+    ambient_centi_c: int
+    """The sensor's die: never the weather."""
+    taken_s: float
+    """Monotonic, at the frame's last byte; an old one is worth nothing."""
+    distance_mm: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleSeen:
+    """A track came into view, or entered or left the lane's stop zone."""
+
+    camera: str
+    lane: str
+    track: int
+    in_zone: bool
+    traveller: Literal["vehicle", "bicycle"] = "vehicle"
+
+
+@dataclass(frozen=True, slots=True)
+class PlateRead:
+    """The best that is known of a track's plate, so far."""
+
+    camera: str
+    lane: str
+    track: int
+    status: Literal["read", "unsure", "unread", "none"]
+    text: str = ""
+    confidence_pct: int = 0
+    candidates: tuple[str, ...] = ()
+    plate_kind: str = ""
+    crop: bytes = b""
+    """JPEG, at most 32 KB."""
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleGone:
+    """A track left the view; `turned` when it left by the side it came from."""
+
+    camera: str
+    lane: str
+    track: int
+    turned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceChanged:
+    """A distance sensor or a loop says whether something stands in the lane."""
+
+    lane: str
+    witness: Literal["distance", "loop"]
+    present: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceStateChanged:
+    """The edge's word on a device; the reason is a code such as `wrong_baud` or `unplugged`."""
+
+    device: str
+    state: Literal["ok", "silent", "faulty", "lost"]
+    reason: str = ""
+
+
+# --- The guard ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class NextTouched:
+    """This passage is done; what comes now is another."""
+
+    lane: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivalTouched:
+    """Someone is here whom no sensor sees."""
+
+    lane: str
+    traveller: contract.Traveller = "vehicle"
+
+
+@dataclass(frozen=True, slots=True)
+class PersonTouched:
+    """The next reading is of another person of this passage."""
+
+    lane: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgainTouched:
+    """The next reading is of this person again."""
+
+    lane: str
+    person: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingAssigned:
+    """An unassigned reading belongs to this lane's passage; person None is a new one."""
+
+    reading: int
+    lane: str
+    person: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TemperatureTyped:
+    """A hand or contact thermometer's value, typed by the guard."""
+
+    lane: str
+    person: int | None
+    centi_c: int
+    site: Literal["forehead", "wrist", "neck", "contact"]
+
+
+@dataclass(frozen=True, slots=True)
+class PlateTyped:
+    """The guard read the plate; empty text means there is none."""
+
+    lane: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class OverrideTouched:
+    """The guard decides against the advice, with a name and a reason."""
+
+    lane: str
+    decision: contract.Decision
+    operator: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTouched:
+    """Open the barrier for the passage in this lane."""
+
+    lane: str
+
+
+@dataclass(frozen=True, slots=True)
+class EmergencyTouched:
+    """Open at once, whatever is known."""
+
+    lane: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlertAcknowledged:
+    """Somebody has seen an alert: `guard` here, or `central` by a command."""
+
+    alert: str
+    by: Literal["guard", "central"]
+
+
+# --- The gate itself ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A passage that the journal holds open, as folded back after a restart."""
+
+    passage: int
+    """The key by which the journal knows it again."""
+    lane: str
+    traveller: contract.Traveller
+    witness: str
+    away_s: float
+    """Seconds between its last entry and this start; negative or huge when the clock is unset."""
+    revision: int
+    results: tuple[contract.Result, ...]
+    """The latest result of each person, in order."""
+    attempts: tuple[int, ...]
+    plate: PlateRead | None = None
+    """From the desk, when it survived."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The service started and found passages unfinished."""
+
+    unfinished: tuple[Unfinished, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClockChanged:
+    """The kernel's word on the clock, and by how much the wall clock was set."""
+
+    clock: contract.Clock
+    jump_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LinkChanged:
+    """Up, down, or up while central is away."""
+
+    state: Literal["up", "down", "central_away"]
+
+
+@dataclass(frozen=True, slots=True)
+class DiskChanged:
+    """How the journal's disk is."""
+
+    state: Literal["ok", "low", "full", "unwritable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Woke:
+    """The moment asked for by `Step.wake_at` has come."""
+
+
+Event: TypeAlias = (
+    SampleTaken | VehicleSeen | PlateRead | VehicleGone | PresenceChanged | DeviceStateChanged
+    | NextTouched | ArrivalTouched | PersonTouched | AgainTouched | ReadingAssigned
+    | TemperatureTyped | PlateTyped | OverrideTouched | OpenTouched | EmergencyTouched
+    | AlertAcknowledged | Resumed | ClockChanged | LinkChanged | DiskChanged | Woke
+)  # fmt: skip
+TOUCHES: tuple[type, ...] = (
+    NextTouched, ArrivalTouched, PersonTouched, AgainTouched, ReadingAssigned, TemperatureTyped,
+    PlateTyped, OverrideTouched, OpenTouched, EmergencyTouched, AlertAcknowledged,
+)  # fmt: skip
+"""What the screen may send; never dropped from the queue."""
+
+# --- Effects --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Write this down. `passage` is the core's own key; the journal puts the reference in."""
+
+    body: contract.Body
+    passage: int | None = None
+    sealed: contract.Sealed | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PulseBarrier:
+    """Open the lane's barrier once; stale after 3 s, never repeated."""
+
+    lane: str
+    how: Literal["guard", "itself", "emergency"]
+
+
+@dataclass(frozen=True, slots=True)
+class KeepCrop:
+    """Keep the passage's best plate picture on the desk, and show it."""
+
+    passage: int
+    jpeg: bytes
+
+
+Effect: TypeAlias = Record | PulseBarrier | KeepCrop
