@@ -30,9 +30,7 @@ Name: TypeAlias = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
-GateWord: TypeAlias = Literal[
-    "entries", "alert", "hello", "status", "health", "ack", "command"
-]
+GateWord: TypeAlias = Literal["entries", "alert", "hello", "status", "health", "ack", "command"]
 CENTRAL_STATUS: Final = f"{ROOT}/central/status"
 
 
@@ -126,7 +124,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     sealed: bytes | UnsetType = UNSET
 
 
-def entry_hash(
+def entry_hash(  # noqa: PLR0917 - the envelope's fields, in the order they are hashed.
     v: int, stream: str, seq: int, prev: str, kind: str, open_: bytes, seal: str | None
 ) -> str:
     """Hash an entry for the chain: every field length-prefixed or of fixed size."""
@@ -366,7 +364,7 @@ class Hello(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Mark(Struct, frozen=True, kw_only=True):
-    """How far a stream has come at central. `committed` is a hint and may fall; `safe` is a word."""
+    """How far a stream has come at central: `committed` is a hint and may fall, `safe` a word."""
 
     stream: StreamId
     committed: int
@@ -480,7 +478,7 @@ class FeedNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     not_understood: int = 0
 
 
-class HourFigures(Struct, frozen=True, kw_only=True, omit_defaults=True, array_like=True):
+class HourFigures(Struct, frozen=True, array_like=True):
     """One hour: passages in, out, on foot, referred; and the gates heard in it."""
 
     vehicles_in: int
@@ -501,7 +499,7 @@ class FeedHours(Struct, frozen=True, kw_only=True):
     hours: tuple[HourFigures | None, ...]
 
 
-class DayFigures(Struct, frozen=True, kw_only=True, omit_defaults=True, array_like=True):
+class DayFigures(Struct, frozen=True, array_like=True):
     """One day: its date, revision (rises when late entries change a closed day) and counts."""
 
     day: str

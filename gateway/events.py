@@ -86,7 +86,7 @@ class DeviceStateChanged:
 
 @dataclass(frozen=True, slots=True)
 class NextTouched:
-    """This passage is done; what comes now is another."""
+    """The passage is done; what comes now is another."""
 
     lane: str
 
