@@ -1,0 +1,1 @@
+"""Number plates: find them in a picture, read them, and say how sure that is."""
