@@ -1,0 +1,68 @@
+"""Fold entries back into the passages they leave open. Pure: entries in, passages out."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from gateway import contract
+from gateway.events import Unfinished
+
+
+@dataclass(slots=True)
+class OpenPassage:
+    """A passage that has an `opened` and no `closed`."""
+
+    ref: str
+    opened: contract.Opened
+    last_stream: str
+    at_ms: int
+    mono_ms: int
+    revision: int = 0
+    results: dict[int, contract.Result] = field(default_factory=dict)
+    attempts: dict[int, int] = field(default_factory=dict)
+
+    def as_unfinished(self, key: int, away_s: float) -> Unfinished:
+        """Say it as the core's event does."""
+        persons = sorted(self.results)
+        return Unfinished(
+            passage=key,
+            lane=self.opened.lane,
+            traveller=self.opened.traveller,
+            witness=self.opened.witness,
+            away_s=away_s,
+            revision=self.revision,
+            results=tuple(self.results[person] for person in persons),
+            attempts=tuple(self.attempts[person] for person in persons),
+        )
+
+
+def fold(entries: Iterable[contract.Entry]) -> tuple[OpenPassage, ...]:
+    """Give the passages that entries, in order, leave open.
+
+    A body that is not understood, of an older or newer program, is passed over.
+    """
+    open_: dict[str, OpenPassage] = {}
+    for entry in entries:
+        try:
+            body = contract.decode_body(entry)
+        except contract.NotUnderstood:
+            continue
+        if isinstance(body, contract.Opened):
+            ref = contract.entry_ref(entry.stream, entry.seq)
+            open_[ref] = OpenPassage(ref, body, entry.stream, body.at_ms, body.mono_ms)
+        elif body.passage in open_:
+            if isinstance(body, contract.Closed):
+                del open_[body.passage]
+            else:
+                _add(open_[body.passage], entry.stream, body)
+    return tuple(open_.values())
+
+
+def _add(passage: OpenPassage, stream: str, body: contract.Body) -> None:
+    passage.last_stream = stream
+    passage.at_ms, passage.mono_ms = body.at_ms, body.mono_ms
+    if isinstance(body, contract.Decided):
+        passage.revision = max(passage.revision, body.revision)
+    elif isinstance(body, contract.ReadingTaken) and body.person:
+        passage.results[body.person] = body.result
+        before = passage.attempts.get(body.person, 0)
+        passage.attempts[body.person] = max(before, body.attempt)

@@ -1,0 +1,517 @@
+"""The gate's journal: an append-only chain of entries, the only durable queue of the gate.
+
+Law: one transaction an append. What `append` returned is on disk; what raised is not, and leaves
+no trace. Nothing is deleted above central's `safe` without a tombstone. A stream's id is never
+used by two starts.
+
+No clock and no randomness: moments come as `Stamp`, a stream's id from `new_stream`. The world
+drives this same class on `:memory:`.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Self, TypeAlias
+
+import msgspec
+from msgspec import UNSET, Raw
+
+from gateway import contract, folding, journal_file
+from gateway.contract import Entry, Held, Lost, Mark
+from gateway.errors import JournalUnwritable
+from gateway.events import Record, Unfinished
+
+KEYS_MAX: Final = 4096
+"""Passages whose reference is remembered, for records that come after the closing."""
+FOLDED_MAX: Final = 4000
+"""Entries read back after a start to find passages that were left unfinished."""
+RANGE_BYTES: Final = 160
+"""An entry's envelope on the wire, beside its parts."""
+
+_INSERT: Final = (
+    "INSERT INTO entry (id, v, prev, kind, at_ms, open, seal, sealed) VALUES (?,?,?,?,?,?,?,?)"
+)
+_SELECT: Final = "SELECT id, v, prev, kind, open, seal, sealed FROM entry"
+
+_Row: TypeAlias = tuple[Any, ...]
+_Write: TypeAlias = tuple[str, tuple[object, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """A moment as it is written down."""
+
+    at_ms: int
+    """UTC."""
+    mono_ms: int
+    """Since the boot."""
+    clock: contract.Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """An entry that is not as it was recorded."""
+
+    stream: str
+    seq: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What a check of the whole chain found."""
+
+    streams: int
+    entries: int
+    sealed_erased: int
+    faults: tuple[Fault, ...]
+
+
+@dataclass(slots=True)
+class _Stream:
+    """A stream as the file holds it: entries `anchor + 1` to `last`."""
+
+    no: int
+    stream: str
+    base: int
+    boot: str
+    anchor: int = 0
+    anchor_hash: bytes | None = None
+    last: int = 0
+
+
+@dataclass(slots=True)
+class _Draft:
+    """Entries made but not yet on disk; dropped whole when the commit fails."""
+
+    stream: _Stream
+    seq: int
+    prev: str
+    refs: dict[int, str]
+    new_refs: dict[int, str] = field(default_factory=dict)
+    entries: list[Entry] = field(default_factory=list)
+    rows: list[_Row] = field(default_factory=list)
+
+    def ref(self, key: int | None) -> str | None:
+        return None if key is None else self.new_refs.get(key) or self.refs.get(key)
+
+
+class Journal:
+    """One gate's journal, open for writing; used by one thread."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        *,
+        path: str | Path,
+        compound: str,
+        gate: str,
+        boot: str,
+        version: str,
+        new_stream: Callable[[], str],
+        seal: Callable[[bytes], bytes],
+        set_aside: Path | None = None,
+    ) -> None:
+        self.path = path
+        self.set_aside = set_aside
+        """The new name of a file that would not open."""
+        self._connection = connection
+        self._origin = {"compound": compound, "gate": gate, "boot": boot, "version": version}
+        self._new_stream = new_stream
+        self._seal = seal
+        self._streams: dict[str, _Stream] = {}
+        self._current: _Stream | None = None
+        self._prev = contract.NO_HASH
+        self._refs: dict[int, str] = {}
+        self._lost: tuple[Lost, ...] = ()
+        self._load()
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path,
+        *,
+        compound: str,
+        gate: str,
+        boot: str,
+        version: str,
+        new_stream: Callable[[], str],
+        seal: Callable[[bytes], bytes],
+    ) -> Self:
+        """Open the journal; a file that will not open is set aside and a new one begun.
+
+        Raises JournalUnwritable when there can be no file at `path` at all.
+        """
+        connection, aside = journal_file.connect(path)
+        return cls(
+            connection, path=path, compound=compound, gate=gate, boot=boot, version=version,
+            new_stream=new_stream, seal=seal, set_aside=aside,
+        )  # fmt: skip
+
+    @classmethod
+    def over(
+        cls,
+        connection: sqlite3.Connection,
+        *,
+        compound: str,
+        gate: str,
+        boot: str,
+        version: str,
+        new_stream: Callable[[], str],
+        seal: Callable[[bytes], bytes],
+    ) -> Self:
+        """Start again over a connection that outlives this start, as the world's disk does."""
+        journal_file.prepare(connection)
+        return cls(
+            connection, path=journal_file.MEMORY, compound=compound, gate=gate, boot=boot,
+            version=version, new_stream=new_stream, seal=seal,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """Close the file; the last one out empties the write-ahead log."""
+        self._connection.close()
+
+    # --- Writing ----------------------------------------------------------------------------
+
+    def append(self, records: Sequence[Record], stamp: Stamp) -> tuple[Entry, ...]:
+        """Write records of one moment, in one transaction; see `append_all`."""
+        return self.append_all([(record, stamp) for record in records])
+
+    def append_all(self, records: Sequence[tuple[Record, Stamp]]) -> tuple[Entry, ...]:
+        """Write records in one transaction; the first of a start draws the stream.
+
+        Raises JournalUnwritable, and then nothing of it was written.
+        """
+        if not records:
+            return ()
+        draft = self._begin(records[0][1])
+        for record, stamp in records:
+            self._draft(draft, record, stamp)
+        self._commit(draft, ())
+        return tuple(draft.entries)
+
+    def bury(self, entries: int, reason: str, stamp: Stamp) -> int:
+        """Delete the oldest `entries` though central may lack them, leaving tombstones.
+
+        Only for a bound that forces it. Gives the number of entries buried.
+        """
+        graves, writes = [], []
+        for stream in self._held():
+            last = min(stream.last, stream.anchor + entries)
+            entries -= last - stream.anchor
+            if last > stream.anchor:
+                graves.append((stream, stream.anchor + 1, last))
+        if not graves:
+            return 0
+        draft = self._begin(stamp)
+        anchors = []
+        for stream, first, last in graves:
+            digest = self._hash_at(stream, last)
+            writes += self._cut(stream, last, digest)
+            writes.append(
+                ("INSERT INTO lost VALUES (?,?,?,?)", (stream.stream, first, last, reason))
+            )
+            body = contract.Tombstone(stream=stream.stream, first=first, last=last, reason=reason)
+            self._draft(draft, Record(body), stamp)
+            anchors.append((stream, last, digest))
+        self._commit(draft, writes)
+        for stream, last, digest in anchors:
+            stream.anchor, stream.anchor_hash = last, digest
+        self._load_lost()
+        return sum(last - first + 1 for _, first, last in graves)
+
+    def prune(self, marks: Iterable[Mark], keep: int = 0) -> int:
+        """Delete what is safe at central, but for the newest `keep` entries; give their number.
+
+        The hash of the last deleted entry stays as the anchor of the chain.
+        """
+        floor = self._end() - keep
+        writes: list[_Write] = []
+        cuts = []
+        for mark in marks:
+            stream = self._streams.get(mark.stream)
+            if stream is None:
+                continue
+            last = min(mark.safe, stream.last, floor - stream.base)
+            if last > stream.anchor:
+                digest = self._hash_at(stream, last)
+                writes += self._cut(stream, last, digest)
+                cuts.append((stream, last, digest))
+            writes += [
+                ("DELETE FROM lost WHERE stream = ? AND last <= ?", (mark.stream, mark.safe))
+                for lost in self._lost
+                if lost.stream == mark.stream and lost.last <= mark.safe
+            ]
+        if writes:
+            self._run(writes)
+        gone = sum(last - stream.anchor for stream, last, _ in cuts)
+        for stream, last, digest in cuts:
+            stream.anchor, stream.anchor_hash = last, digest
+        if writes:
+            self._load_lost()
+        return gone
+
+    def erase_sealed(self, before_ms: int) -> int:
+        """Erase the sealed parts recorded before a moment; the chain still verifies.
+
+        An entry of an unset clock is as old as the next one whose time is known.
+        """
+        rows = self._read("SELECT max(id) FROM entry WHERE at_ms < ?", (before_ms,))
+        if rows[0][0] is None:
+            return 0
+        where = "id <= ? AND sealed IS NOT NULL"
+        count = self._read(f"SELECT count(*) FROM entry WHERE {where}", rows[0])[0][0]  # noqa: S608
+        if count:
+            self._run([(f"UPDATE entry SET sealed = NULL WHERE {where}", rows[0])])  # noqa: S608
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        return int(count)
+
+    # --- Reading ----------------------------------------------------------------------------
+
+    def held(self) -> tuple[Held, ...]:
+        """Give the streams of which entries are held, oldest first."""
+        return tuple(Held(stream=s.stream, first=s.anchor + 1, last=s.last) for s in self._held())
+
+    def lost(self) -> tuple[Lost, ...]:
+        """Give the ranges that were buried and of which central may not know yet."""
+        return self._lost
+
+    def last(self, stream: str) -> int | None:
+        """Give a stream's highest sequence; None for a stream that is not of this journal."""
+        found = self._streams.get(stream)
+        return None if found is None else found.last
+
+    @property
+    def stream(self) -> str | None:
+        """The stream of this start, once something was appended."""
+        return None if self._current is None else self._current.stream
+
+    def pending(
+        self, stream: str, after: int, limit: int = contract.BATCH_MAX, bytes_max: int = 250_000
+    ) -> tuple[Entry, ...]:
+        """Give a stream's entries above a sequence, in order; at least one, if there is one."""
+        found = self._streams[stream]
+        after = max(after, found.anchor)
+        if after >= found.last:
+            return ()
+        rows = self._read(
+            f"{_SELECT} WHERE id > ? AND id <= ? ORDER BY id LIMIT ?",
+            (found.base + after, found.base + found.last, limit),
+        )
+        entries: list[Entry] = []
+        size = 0
+        for row in rows:
+            size += RANGE_BYTES + len(row[4]) + len(row[6] or b"") * 4 // 3 + len(stream)
+            if entries and size > bytes_max:
+                break
+            entries.append(_entry(row, found))
+        return tuple(entries)
+
+    def newest(self, count: int, kind: str | None = None) -> tuple[Entry, ...]:
+        """Give the newest entries, of one kind if named, oldest of them first."""
+        where = "" if kind is None else "WHERE kind = ?"
+        rows = self._read(
+            f"{_SELECT} {where} ORDER BY id DESC LIMIT ?",
+            (count,) if kind is None else (kind, count),
+        )
+        return tuple(_entry(row, self._stream_at(row[0])) for row in reversed(rows))
+
+    def unfinished(
+        self, stamp: Stamp, boot: str | None = None, first_key: int = 1
+    ) -> tuple[Unfinished, ...]:
+        """Fold back the passages that are open, and key them from `first_key` on."""
+        boots = {stream.stream: stream.boot for stream in self._streams.values()}
+        boot = boot or self._origin["boot"]
+        found = []
+        for key, open_ in enumerate(folding.fold(self.newest(FOLDED_MAX)), first_key):
+            self._refs[key] = open_.ref
+            same = boots.get(open_.last_stream) == boot
+            away_ms = stamp.mono_ms - open_.mono_ms if same else stamp.at_ms - open_.at_ms
+            found.append(open_.as_unfinished(key, away_ms / 1000))
+        return tuple(found)
+
+    def knows(self, key: int) -> bool:
+        """Say whether a passage's key stands for an entry in this journal."""
+        return key in self._refs
+
+    def ref(self, key: int) -> str | None:
+        """Give the reference of a passage's key."""
+        return self._refs.get(key)
+
+    def bytes_used(self) -> int:
+        """Give the bytes that entries occupy, free pages of the file not counted."""
+        pages, free, size = (
+            self._read(f"PRAGMA {word}")[0][0]
+            for word in ("page_count", "freelist_count", "page_size")
+        )
+        return int((pages - free) * size)
+
+    def verify(self) -> Verified:
+        """Check every hash of every stream that is held."""
+        entries = erased = 0
+        faults: list[Fault] = []
+        for stream in self._streams.values():
+            seq = stream.anchor
+            prev = stream.anchor_hash.hex() if stream.anchor_hash else contract.NO_HASH
+            for entry in self._walk(stream):
+                entries += 1
+                seq += 1
+                for what in _faults(entry, seq, prev):
+                    faults.append(Fault(stream.stream, entry.seq, what))
+                seq = entry.seq
+                prev = contract.hash_of(entry)
+                erased += entry.seal is not UNSET and entry.sealed is UNSET
+        return Verified(len(self._streams), entries, erased, tuple(faults))
+
+    # --- Within -----------------------------------------------------------------------------
+
+    def _load(self) -> None:
+        rows = self._read(
+            "SELECT no, stream, base, boot, anchor, anchor_hash FROM stream ORDER BY no"
+        )
+        self._streams = {row[1]: _Stream(*row) for row in rows}
+        streams = list(self._streams.values())
+        for stream, after in zip(streams, streams[1:], strict=False):
+            stream.last = after.base - stream.base
+        if streams:
+            newest = self._read("SELECT max(id) FROM entry")[0][0] or 0
+            streams[-1].last = max(newest - streams[-1].base, streams[-1].anchor)
+        self._load_lost()
+
+    def _load_lost(self) -> None:
+        rows = self._read("SELECT stream, first, last, reason FROM lost ORDER BY rowid")
+        self._lost = tuple(
+            Lost(stream=stream, first=first, last=last, reason=reason)
+            for stream, first, last, reason in rows
+        )
+
+    def _begin(self, stamp: Stamp) -> _Draft:
+        if self._current is not None:
+            return _Draft(self._current, self._current.last, self._prev, self._refs)
+        before = next(reversed(self._streams.values()), None)
+        no = before.no + 1 if before else 1
+        stream = _Stream(no, self._new_stream(), self._end(), self._origin["boot"])
+        assert stream.stream not in self._streams, "a stream's id is never used by two starts"
+        draft = _Draft(stream, 0, contract.NO_HASH, self._refs)
+        body = contract.Started(
+            **self._origin,
+            before=before.stream if before else None,
+            before_last=before.last if before else 0,
+        )
+        self._draft(draft, Record(body), stamp)
+        return draft
+
+    def _draft(self, draft: _Draft, record: Record, stamp: Stamp) -> None:
+        draft.seq += 1
+        body = msgspec.structs.replace(
+            record.body, at_ms=stamp.at_ms, mono_ms=stamp.mono_ms, clock=stamp.clock
+        )
+        name, key = draft.stream.stream, record.passage
+        if key is not None and type(body) is contract.Opened:
+            draft.new_refs[key] = contract.entry_ref(name, draft.seq)
+        elif key is not None:
+            body = msgspec.structs.replace(body, passage=draft.ref(key))
+        kind = contract.kind_of(body)
+        open_ = contract.encode(body)
+        sealed = seal = None
+        if record.sealed is not None:
+            sealed = self._seal(contract.encode(record.sealed))
+            seal = hashlib.sha256(sealed)
+        entry = Entry(
+            v=contract.VERSION, stream=name, seq=draft.seq, prev=draft.prev, kind=kind,
+            open=Raw(open_), seal=seal.hexdigest() if seal else UNSET,
+            sealed=sealed if sealed is not None else UNSET,
+        )  # fmt: skip
+        row = (
+            draft.stream.base + draft.seq, entry.v, bytes.fromhex(entry.prev), kind,
+            None if stamp.clock == "unset" else stamp.at_ms, open_,
+            seal.digest() if seal else None, sealed,
+        )  # fmt: skip
+        draft.prev = contract.hash_of(entry)
+        draft.entries.append(entry)
+        draft.rows.append(row)
+
+    def _commit(self, draft: _Draft, writes: Sequence[_Write]) -> None:
+        stream = draft.stream
+        if stream is not self._current:
+            insert = "INSERT INTO stream (no, stream, base, boot, anchor) VALUES (?,?,?,?,0)"
+            writes = [
+                (insert, (stream.no, stream.stream, stream.base, stream.boot)), *writes,
+            ]  # fmt: skip
+        self._run(writes, draft.rows)
+        stream.last = draft.seq
+        self._prev = draft.prev
+        self._current = self._streams[stream.stream] = stream
+        self._refs.update(draft.new_refs)
+        while len(self._refs) > KEYS_MAX:
+            del self._refs[next(iter(self._refs))]
+
+    def _run(self, writes: Sequence[_Write], rows: Sequence[_Row] = ()) -> None:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            for sql, values in writes:
+                self._connection.execute(sql, values)
+            if rows:
+                self._connection.executemany(_INSERT, rows)
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise journal_file.unwritable(error, self.path) from error
+
+    def _cut(self, stream: _Stream, last: int, digest: bytes) -> list[_Write]:
+        return [
+            ("DELETE FROM entry WHERE id > ? AND id <= ?", (stream.base, stream.base + last)),
+            ("UPDATE stream SET anchor = ?, anchor_hash = ? WHERE no = ?", (last, digest, stream.no)),
+        ]  # fmt: skip
+
+    def _read(self, sql: str, values: Sequence[object] = ()) -> list[_Row]:
+        try:
+            return self._connection.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise journal_file.unwritable(error, self.path) from error
+
+    def _walk(self, stream: _Stream) -> Iterator[Entry]:
+        span = (stream.base, stream.base + stream.last)
+        sql = f"{_SELECT} WHERE id > ? AND id <= ? ORDER BY id"
+        for row in self._connection.execute(sql, span):
+            yield _entry(row, stream)
+
+    def _hash_at(self, stream: _Stream, seq: int) -> bytes:
+        row = self._read(f"{_SELECT} WHERE id = ?", (stream.base + seq,))[0]
+        return bytes.fromhex(contract.hash_of(_entry(row, stream)))
+
+    def _held(self) -> Iterator[_Stream]:
+        return (stream for stream in self._streams.values() if stream.last > stream.anchor)
+
+    def _end(self) -> int:
+        newest = next(reversed(self._streams.values()), None)
+        return newest.base + newest.last if newest else 0
+
+    def _stream_at(self, row_id: int) -> _Stream:
+        return next(s for s in reversed(self._streams.values()) if s.base < row_id)
+
+
+def _entry(row: _Row, stream: _Stream) -> Entry:
+    row_id, v, prev, kind, open_, seal, sealed = row
+    return Entry(
+        v=v, stream=stream.stream, seq=row_id - stream.base, prev=prev.hex(), kind=kind,
+        open=Raw(open_), seal=UNSET if seal is None else seal.hex(),
+        sealed=UNSET if sealed is None else sealed,
+    )  # fmt: skip
+
+
+def _faults(entry: Entry, seq: int, prev: str) -> Iterator[str]:
+    if entry.seq != seq:
+        yield f"entries {seq} to {entry.seq - 1} are missing"
+    elif entry.prev != prev:
+        yield "does not follow from the entry before it"
+    if entry.sealed is not UNSET and (
+        entry.seal is UNSET or hashlib.sha256(entry.sealed).hexdigest() != entry.seal
+    ):
+        yield "its sealed part is not the one that was recorded"
+
+
+__all__ = ["Fault", "Journal", "JournalUnwritable", "Stamp", "Verified"]
