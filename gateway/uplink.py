@@ -1,0 +1,414 @@
+"""The uplink's state machine: what to send to the centre, and when.
+
+Law: the journal is the only queue. Nothing is forgotten because the broker took it: the window
+counts batches above `committed`, which is central's word and may fall, and only central's `safe`
+lets the journal delete. The broker's memory appears nowhere in the argument.
+
+No clock, no socket, no randomness: `now` is handed in, jitter comes from a function, and what is
+to be sent is given back by `due`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+import msgspec
+
+from gateway import contract
+from gateway.contract import Ack, Command, Entry, Health, Hello, Lost, Mark, NotUnderstood, Status
+from gateway.journal import Journal
+
+HELLO_STREAMS: Final = 100
+"""Streams in one hello; `more` when others follow."""
+ALERTS_MAX: Final = 200
+"""Alerts above `committed` that are sent early, the newest of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Out:
+    """A message to publish, QoS 1."""
+
+    topic: str
+    payload: bytes
+    retain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How much is on its way, and how long the gate waits."""
+
+    window: int = 8
+    """Batches above `committed`, at most."""
+    batch: int = contract.BATCH_MAX
+    """Entries in one message, at most."""
+    batch_bytes: int = 200_000
+    patience_s: float = 5.0
+    """Without progress the gate says hello: after this long at first, twice as long each time,"""
+    patience_s_max: float = 300.0
+    """and never longer than this."""
+    spread_s: float = 1.0
+    """A new centre is greeted within this long, so that a city does not ask at once."""
+    health_s: float = 60.0
+    health_s_min: float = 1.0
+
+
+@dataclass(slots=True)
+class _Course:
+    """How far one stream has come."""
+
+    last: int
+    committed: int = 0
+    safe: int = 0
+    sent: int = 0
+    known: bool = False
+    """Central has named its mark since the last hello."""
+    batches: list[int] = field(default_factory=list)
+    """The last sequence of each batch above `committed` that is on its way."""
+
+
+class Uplink:
+    """What a gate owes the centre; driven by the gate's one loop, or by the world."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        *,
+        compound: str,
+        gate: str,
+        boot: str,
+        version: str,
+        jitter: Callable[[], float],
+        pace: Pace | None = None,
+    ) -> None:
+        self.refused = 0
+        """Messages that were not understood."""
+        self._journal = journal
+        self._boot = boot
+        self._version = version
+        self._jitter = jitter
+        self._pace = pace or Pace()
+        self._topics = {
+            word: contract.gate_topic(compound, gate, word)
+            for word in ("entries", "alert", "hello", "status", "health", "ack", "command")
+        }  # fmt: skip
+        self._courses: dict[str, _Course] = {}
+        self._alerts: dict[tuple[str, int], bytes] = {}
+        self._outs: list[Out] = []
+        self._connected = False
+        self._central: Literal["unknown", "online", "away"] = "unknown"
+        self._central_boot: str | None = None
+        self._hello_at: float | None = None
+        self._deadline: float | None = None
+        self._fruitless = 0
+        self._strangers: dict[str, int] = {}
+        self._health: Health | None = None
+        self._health_sent: tuple[Health, float] | None = None
+        self._status_due = False
+        for entry in journal.newest(ALERTS_MAX, kind="alert"):
+            self._remember(entry)
+        self._refresh()
+
+    # --- What happened ----------------------------------------------------------------------
+
+    def connected(self, now: float) -> None:
+        """Take note that the broker answered and our subscriptions stand."""
+        self._connected = True
+        self._central, self._central_boot = "unknown", None
+        self._outs.clear()
+        self._fruitless = 0
+        self._status_due = True
+        self._health_sent = None
+        self._refresh()
+        self._ask(now)
+
+    def disconnected(self, now: float) -> None:  # noqa: ARG002 - one shape for all that happens.
+        """Take note that the link is gone, and with it whatever the broker remembered."""
+        self._connected = False
+        self._outs.clear()
+        self._hello_at = self._deadline = None
+        self._forget_sent()
+
+    def recorded(self, entries: Sequence[Entry], now: float) -> None:  # noqa: ARG002
+        """Take note of entries that are on disk; an alert is sent at once, byte for byte."""
+        for entry in entries:
+            course = self._courses.get(entry.stream)
+            if course is None:
+                # Born after any hello: central cannot have anything of it.
+                course = self._courses[entry.stream] = _Course(last=0, known=True)
+            course.last = entry.seq
+            if entry.kind == "alert":
+                self._remember(entry)
+                if self._connected:
+                    self._outs.append(Out(self._topics["alert"], contract.encode(entry)))
+
+    def heard(self, topic: str, payload: bytes, now: float) -> Command | None:
+        """Take a message in; gives a command when it is one. What is not understood is counted."""
+        try:
+            if topic == self._topics["ack"]:
+                self._acknowledged(contract.decode(payload, Ack), now)
+            elif topic == contract.CENTRAL_STATUS:
+                self._central_said(contract.decode(payload, Status), now)
+            elif topic == self._topics["status"]:
+                self._heard_of_itself(contract.decode(payload, Status))
+            elif topic == self._topics["command"]:
+                return contract.decode(payload, Command)
+        except NotUnderstood:
+            self.refused += 1
+        return None
+
+    def tell(self, health: Health) -> None:
+        """Have the gate's health published: on change, and each minute."""
+        self._health = health
+
+    # --- What to do -------------------------------------------------------------------------
+
+    def due(self, now: float, at_ms: int = 0) -> list[Out]:
+        """Give what is to be published now, in order."""
+        if not self._connected:
+            return []
+        outs = list(self._birth(at_ms))
+        outs += self._outs
+        self._outs.clear()
+        if self._deadline is not None and now >= self._deadline:
+            self._fruitless += 1
+            self._ask(now)
+        if self._hello_at is not None and now >= self._hello_at:
+            outs += self._hello(now)
+        outs += self._batches(now)
+        outs += self._healths(now)
+        return outs
+
+    @property
+    def wake_at(self) -> float | None:
+        """The moment at which `due` has something to say by itself."""
+        if not self._connected:
+            return None
+        moments = [self._hello_at, self._deadline]
+        if self._health_sent is not None and self._health is not None:
+            moments.append(self._health_sent[1] + self._pace.health_s)
+        return min((moment for moment in moments if moment is not None), default=None)
+
+    @property
+    def link(self) -> Literal["up", "down", "central_away"]:
+        """How the link is, in the words of the guard's page."""
+        if not self._connected:
+            return "down"
+        return "central_away" if self._central == "away" or self._fruitless else "up"
+
+    @property
+    def waiting(self) -> int:
+        """Entries above `committed`."""
+        return sum(max(0, course.last - course.committed) for course in self._courses.values())
+
+    @property
+    def oldest(self) -> tuple[str, int] | None:
+        """The oldest entry above `committed`."""
+        for stream, course in self._courses.items():
+            if course.last > course.committed:
+                return stream, course.committed + 1
+        return None
+
+    @property
+    def marks(self) -> tuple[Mark, ...]:
+        """What central last said of each stream; `safe` of them is what may be pruned."""
+        return tuple(
+            Mark(stream=stream, committed=course.committed, safe=course.safe)
+            for stream, course in self._courses.items()
+        )
+
+    # --- Central's word ---------------------------------------------------------------------
+
+    def _acknowledged(self, ack: Ack, now: float) -> None:
+        if ack.boot != self._central_boot:
+            if self._central_boot is not None:
+                self._ask(now + self._jitter() * self._pace.spread_s)
+            self._central_boot = ack.boot
+        self._central = "online"
+        progress = False
+        for mark in ack.marks:
+            course = self._courses.get(mark.stream)
+            if course is None:
+                self._stranger(mark, now)
+            else:
+                progress |= self._marked(mark, course)
+        if progress:
+            self._fruitless = 0
+        if progress or not self._outstanding():
+            self._deadline = None
+
+    def _marked(self, mark: Mark, course: _Course) -> bool:
+        """Take a stream's watermarks; say whether that was progress."""
+        rose = mark.committed > course.committed
+        if not course.known or mark.committed < course.committed:
+            # A fresh word, or central was restored: send again from there.
+            course.batches.clear()
+            course.sent = mark.committed
+        course.sent = max(course.sent, mark.committed)
+        course.committed = mark.committed
+        course.safe = max(course.safe, mark.safe)
+        while course.batches and course.batches[0] <= mark.committed:
+            course.batches.pop(0)
+        newly = not course.known
+        course.known = True
+        self._alerts = {
+            key: payload
+            for key, payload in self._alerts.items()
+            if key[0] != mark.stream or key[1] > mark.committed
+        }
+        if newly:
+            self._outs += [
+                Out(self._topics["alert"], payload)
+                for key, payload in self._alerts.items()
+                if key[0] == mark.stream
+            ]
+        return rose or (newly and not any(not c.known for c in self._courses.values()))
+
+    def _stranger(self, mark: Mark, now: float) -> None:
+        """Answer for a stream that this journal no longer knows: its rest will not come."""
+        if self._strangers.get(mark.stream) != mark.committed:
+            self._strangers[mark.stream] = mark.committed
+            self._hello_at = now if self._hello_at is None else self._hello_at
+
+    def _central_said(self, status: Status, now: float) -> None:
+        if not status.online:
+            self._central = "away"
+            self._forget_sent()
+            self._deadline = None
+            return
+        news = self._central == "away" or self._central_boot not in {None, status.boot}
+        self._central, self._central_boot = "online", status.boot
+        if news:
+            self._fruitless = 0
+            self._ask(now + self._jitter() * self._pace.spread_s)
+
+    def _heard_of_itself(self, status: Status) -> None:
+        """Publish the birth again over an old will that came late."""
+        if not status.online or status.boot != self._boot:
+            self._status_due = True
+
+    # --- Within -----------------------------------------------------------------------------
+
+    def _ask(self, at: float) -> None:
+        """Say hello at a moment, and send nothing until it is answered."""
+        self._hello_at = at
+        self._deadline = None
+        self._forget_sent()
+
+    def _forget_sent(self) -> None:
+        for course in self._courses.values():
+            course.known = False
+            course.batches.clear()
+            course.sent = course.committed
+
+    def _outstanding(self) -> bool:
+        return any(course.batches or not course.known for course in self._courses.values())
+
+    def _wait(self, now: float) -> None:
+        """Give central a while, longer each time that nothing came of it."""
+        longest = min(
+            self._pace.patience_s_max, self._pace.patience_s * 2.0 ** min(self._fruitless, 20)
+        )
+        self._deadline = now + longest * (0.5 + self._jitter())
+
+    def _hello(self, now: float) -> Iterator[Out]:
+        self._hello_at = None
+        self._refresh()
+        held = [h for h in self._journal.held() if h.last > self._courses[h.stream].safe]
+        lost = list(self._losses())
+        parts = max(1, -(-len(held) // HELLO_STREAMS), -(-len(lost) // HELLO_STREAMS))
+        for part in range(parts):
+            span = slice(part * HELLO_STREAMS, (part + 1) * HELLO_STREAMS)
+            hello = Hello(
+                v=contract.VERSION, boot=self._boot, held=tuple(held[span]),
+                lost=tuple(lost[span]), more=part + 1 < parts,
+            )  # fmt: skip
+            yield Out(self._topics["hello"], contract.encode(hello))
+        for course in self._courses.values():
+            # All of it is safe: nothing is asked, nothing will be answered.
+            course.known |= course.last <= course.safe
+        self._wait(now)
+
+    def _losses(self) -> Iterator[Lost]:
+        """Ranges that this gate no longer holds and that central may still wait for."""
+        yield from self._journal.lost()
+        for held in self._journal.held():
+            course = self._courses[held.stream]
+            if course.safe and course.committed < held.first - 1:
+                yield Lost(
+                    stream=held.stream, first=course.committed + 1, last=held.first - 1,
+                    reason="pruned",
+                )  # fmt: skip
+        for stream, committed in self._strangers.items():
+            yield Lost(stream=stream, first=committed + 1, last=committed + 1, reason="unknown")
+
+    def _batches(self, now: float) -> Iterator[Out]:
+        if self._central == "away":
+            return
+        free = self._pace.window - sum(len(course.batches) for course in self._courses.values())
+        for stream, course in self._courses.items():
+            while free > 0 and course.known and course.sent < course.last:
+                entries = self._journal.pending(
+                    stream, course.sent, self._pace.batch, self._pace.batch_bytes
+                )
+                if not entries:
+                    break
+                free -= 1
+                course.sent = entries[-1].seq
+                course.batches.append(course.sent)
+                yield Out(self._topics["entries"], _array(entries))
+                if self._deadline is None:
+                    self._wait(now)
+
+    def _birth(self, at_ms: int) -> Iterator[Out]:
+        if self._status_due:
+            self._status_due = False
+            status = Status(
+                v=contract.VERSION, online=True, boot=self._boot, at_ms=at_ms,
+                version=self._version,
+            )  # fmt: skip
+            yield Out(self._topics["status"], contract.encode(status), retain=True)
+
+    def _healths(self, now: float) -> Iterator[Out]:
+        if self._health is None:
+            return
+        if self._health_sent is not None:
+            sent, at = self._health_sent
+            pause = self._pace.health_s if _alike(sent, self._health) else self._pace.health_s_min
+            if now < at + pause:
+                return
+        self._health_sent = self._health, now
+        yield Out(self._topics["health"], contract.encode(self._health), retain=True)
+
+    def _remember(self, entry: Entry) -> None:
+        self._alerts[entry.stream, entry.seq] = contract.encode(entry)
+        if len(self._alerts) > ALERTS_MAX:
+            del self._alerts[next(iter(self._alerts))]
+
+    def _refresh(self) -> None:
+        """Bring the courses in line with what the journal holds, oldest stream first."""
+        before = self._courses
+        self._courses = {}
+        for held in self._journal.held():
+            course = before.get(held.stream) or _Course(last=held.last)
+            course.last = held.last
+            self._courses[held.stream] = course
+
+
+def _array(entries: Iterable[Entry]) -> bytes:
+    return b"[" + b",".join(map(contract.encode, entries)) + b"]"
+
+
+def _alike(one: Health, other: Health) -> bool:
+    """Compare but for the moment and the ages, which always differ."""
+    blank = {"at_ms": 0, "oldest_s": 0.0}
+    plain = [
+        msgspec.structs.replace(
+            health,
+            devices=tuple(
+                msgspec.structs.replace(d, age_s=None, refusals={}) for d in health.devices
+            ),
+            **blank,
+        )
+        for health in (one, other)
+    ]
+    return plain[0] == plain[1]
