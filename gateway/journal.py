@@ -9,6 +9,7 @@ drives this same class on `:memory:`.
 """
 
 import hashlib
+import itertools
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -118,7 +119,7 @@ class Journal:
         self.set_aside = set_aside
         """The new name of a file that would not open."""
         self._connection = connection
-        self._origin = {"compound": compound, "gate": gate, "boot": boot, "version": version}
+        self._origin = contract.Started(compound=compound, gate=gate, boot=boot, version=version)
         self._new_stream = new_stream
         self._seal = seal
         self._streams: dict[str, _Stream] = {}
@@ -323,7 +324,7 @@ class Journal:
     ) -> tuple[Unfinished, ...]:
         """Fold back the passages that are open, and key them from `first_key` on."""
         boots = {stream.stream: stream.boot for stream in self._streams.values()}
-        boot = boot or self._origin["boot"]
+        boot = boot or self._origin.boot
         found = []
         for key, open_ in enumerate(folding.fold(self.newest(FOLDED_MAX)), first_key):
             self._refs[key] = open_.ref
@@ -358,8 +359,9 @@ class Journal:
             for entry in self._walk(stream):
                 entries += 1
                 seq += 1
-                for what in _faults(entry, seq, prev):
-                    faults.append(Fault(stream.stream, entry.seq, what))
+                faults += [
+                    Fault(stream.stream, entry.seq, what) for what in _faults(entry, seq, prev)
+                ]
                 seq = entry.seq
                 prev = contract.hash_of(entry)
                 erased += entry.seal is not UNSET and entry.sealed is UNSET
@@ -373,7 +375,7 @@ class Journal:
         )
         self._streams = {row[1]: _Stream(*row) for row in rows}
         streams = list(self._streams.values())
-        for stream, after in zip(streams, streams[1:], strict=False):
+        for stream, after in itertools.pairwise(streams):
             stream.last = after.base - stream.base
         if streams:
             newest = self._read("SELECT max(id) FROM entry")[0][0] or 0
@@ -392,11 +394,11 @@ class Journal:
             return _Draft(self._current, self._current.last, self._prev, self._refs)
         before = next(reversed(self._streams.values()), None)
         no = before.no + 1 if before else 1
-        stream = _Stream(no, self._new_stream(), self._end(), self._origin["boot"])
+        stream = _Stream(no, self._new_stream(), self._end(), self._origin.boot)
         assert stream.stream not in self._streams, "a stream's id is never used by two starts"
         draft = _Draft(stream, 0, contract.NO_HASH, self._refs)
-        body = contract.Started(
-            **self._origin,
+        body = msgspec.structs.replace(
+            self._origin,
             before=before.stream if before else None,
             before_last=before.last if before else 0,
         )
@@ -462,10 +464,11 @@ class Journal:
             raise journal_file.unwritable(error, self.path) from error
 
     def _cut(self, stream: _Stream, last: int, digest: bytes) -> list[_Write]:
+        anchor = "UPDATE stream SET anchor = ?, anchor_hash = ? WHERE no = ?"
         return [
             ("DELETE FROM entry WHERE id > ? AND id <= ?", (stream.base, stream.base + last)),
-            ("UPDATE stream SET anchor = ?, anchor_hash = ? WHERE no = ?", (last, digest, stream.no)),
-        ]  # fmt: skip
+            (anchor, (last, digest, stream.no)),
+        ]
 
     def _read(self, sql: str, values: Sequence[object] = ()) -> list[_Row]:
         try:

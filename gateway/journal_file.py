@@ -26,7 +26,7 @@ _BROKEN: Final = {"SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT"}
 migrations: Final = Migrations("gatepost-journal")
 
 
-@migrations()
+@migrations()  # type: ignore[untyped-decorator]
 def first_schema(db: Database) -> None:
     """Lay the tables: entries, the streams they belong to, and what was lost.
 

@@ -57,6 +57,8 @@ class _Course:
     """How far one stream has come."""
 
     last: int
+    first: int = 1
+    """Entries below are no longer held."""
     committed: int = 0
     safe: int = 0
     sent: int = 0
@@ -100,7 +102,8 @@ class Uplink:
         self._hello_at: float | None = None
         self._deadline: float | None = None
         self._fruitless = 0
-        self._strangers: dict[str, int] = {}
+        self._silent = False
+        self._missed: dict[str, Lost] = {}
         self._health: Health | None = None
         self._health_sent: tuple[Health, float] | None = None
         self._status_due = False
@@ -115,7 +118,7 @@ class Uplink:
         self._connected = True
         self._central, self._central_boot = "unknown", None
         self._outs.clear()
-        self._fruitless = 0
+        self._fruitless, self._silent = 0, False
         self._status_due = True
         self._health_sent = None
         self._refresh()
@@ -171,6 +174,7 @@ class Uplink:
         self._outs.clear()
         if self._deadline is not None and now >= self._deadline:
             self._fruitless += 1
+            self._silent = True
             self._ask(now)
         if self._hello_at is not None and now >= self._hello_at:
             outs += self._hello(now)
@@ -193,7 +197,7 @@ class Uplink:
         """How the link is, in the words of the guard's page."""
         if not self._connected:
             return "down"
-        return "central_away" if self._central == "away" or self._fruitless else "up"
+        return "central_away" if self._central == "away" or self._silent else "up"
 
     @property
     def waiting(self) -> int:
@@ -227,14 +231,17 @@ class Uplink:
         progress = False
         for mark in ack.marks:
             course = self._courses.get(mark.stream)
-            if course is None:
-                self._stranger(mark, now)
-            else:
+            if course is not None:
                 progress |= self._marked(mark, course)
-        if progress:
+            if course is None or mark.committed < course.first - 1:
+                self._miss(mark, course, now)
+        self._silent = False
+        if progress or not self.waiting:
             self._fruitless = 0
         if progress or not self._outstanding():
             self._deadline = None
+            if self._outstanding():
+                self._wait(now)
 
     def _marked(self, mark: Mark, course: _Course) -> bool:
         """Take a stream's watermarks; say whether that was progress."""
@@ -261,25 +268,36 @@ class Uplink:
                 for key, payload in self._alerts.items()
                 if key[0] == mark.stream
             ]
-        return rose or (newly and not any(not c.known for c in self._courses.values()))
+        return rose
 
-    def _stranger(self, mark: Mark, now: float) -> None:
-        """Answer for a stream that this journal no longer knows: its rest will not come."""
-        if self._strangers.get(mark.stream) != mark.committed:
-            self._strangers[mark.stream] = mark.committed
-            self._hello_at = now if self._hello_at is None else self._hello_at
+    def _miss(self, mark: Mark, course: _Course | None, now: float) -> None:
+        """Answer, in a hello, that what central waits for will not come from here."""
+        if course is None:
+            last = self._journal.last(mark.stream) or mark.committed + 1
+        else:
+            last = course.first - 1
+        if last > mark.committed and len(self._missed) < HELLO_STREAMS:
+            reason = "unknown" if self._journal.last(mark.stream) is None else "pruned"
+            self._missed[mark.stream] = Lost(
+                stream=mark.stream, first=mark.committed + 1, last=last, reason=reason
+            )
+            if self._hello_at is None:
+                # Not at once: the two ends must not toss one question to and fro.
+                self._hello_at = now + self._pace.patience_s * self._jitter()
 
     def _central_said(self, status: Status, now: float) -> None:
         if not status.online:
             self._central = "away"
             self._forget_sent()
-            self._deadline = None
+            self._wait(now)
             return
-        news = self._central == "away" or self._central_boot not in {None, status.boot}
+        first = self._central_boot is None
+        news = self._central == "away" or self._central_boot != status.boot
         self._central, self._central_boot = "online", status.boot
+        self._silent = False
         if news:
             self._fruitless = 0
-            self._ask(now + self._jitter() * self._pace.spread_s)
+            self._ask(now if first else now + self._jitter() * self._pace.spread_s)
 
     def _heard_of_itself(self, status: Status) -> None:
         """Publish the birth again over an old will that came late."""
@@ -326,20 +344,14 @@ class Uplink:
         for course in self._courses.values():
             # All of it is safe: nothing is asked, nothing will be answered.
             course.known |= course.last <= course.safe
-        self._wait(now)
+        self._missed.clear()
+        if self._outstanding():
+            self._wait(now)
 
     def _losses(self) -> Iterator[Lost]:
         """Ranges that this gate no longer holds and that central may still wait for."""
         yield from self._journal.lost()
-        for held in self._journal.held():
-            course = self._courses[held.stream]
-            if course.safe and course.committed < held.first - 1:
-                yield Lost(
-                    stream=held.stream, first=course.committed + 1, last=held.first - 1,
-                    reason="pruned",
-                )  # fmt: skip
-        for stream, committed in self._strangers.items():
-            yield Lost(stream=stream, first=committed + 1, last=committed + 1, reason="unknown")
+        yield from self._missed.values()
 
     def _batches(self, now: float) -> Iterator[Out]:
         if self._central == "away":
@@ -390,7 +402,7 @@ class Uplink:
         self._courses = {}
         for held in self._journal.held():
             course = before.get(held.stream) or _Course(last=held.last)
-            course.last = held.last
+            course.first, course.last = held.first, held.last
             self._courses[held.stream] = course
 
 
