@@ -271,19 +271,20 @@ class Uplink:
         return rose
 
     def _miss(self, mark: Mark, course: _Course | None, now: float) -> None:
-        """Answer, in a hello, that what central waits for will not come from here."""
-        if course is None:
-            last = self._journal.last(mark.stream) or mark.committed + 1
-        else:
-            last = course.first - 1
-        if last > mark.committed and len(self._missed) < HELLO_STREAMS:
-            reason = "unknown" if self._journal.last(mark.stream) is None else "pruned"
+        """Answer in a hello for what will not come from here: it was pruned, or is not ours.
+
+        A stream that this journal never knew is not called lost: it may be a clone's.
+        """
+        last = self._journal.last(mark.stream) if course is None else course.first - 1
+        if last is not None and last <= mark.committed:
+            return
+        if last is not None and len(self._missed) < HELLO_STREAMS:
             self._missed[mark.stream] = Lost(
-                stream=mark.stream, first=mark.committed + 1, last=last, reason=reason
+                stream=mark.stream, first=mark.committed + 1, last=last, reason="pruned"
             )
-            if self._hello_at is None:
-                # Not at once: the two ends must not toss one question to and fro.
-                self._hello_at = now + self._pace.patience_s * self._jitter()
+        if self._hello_at is None:
+            # Not at once: the two ends must not toss one question to and fro.
+            self._hello_at = now + self._pace.patience_s * self._jitter()
 
     def _central_said(self, status: Status, now: float) -> None:
         if not status.online:
