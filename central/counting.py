@@ -1,0 +1,221 @@
+"""Moves the counters when entries come: `after - before` of every passage they touch.
+
+Runs inside the ledger's transaction. What arithmetic there is, is in `central.aggregate`; here the
+facts of a passage are loaded, joined and written back, and what moves whole passages is found: a
+`started` that corrects a stream's place or boot, a `clock` that mends a boot, a `voided`.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple, TypeAlias
+
+import msgspec
+
+from central import aggregate
+from central.aggregate import COUNTERS, NONE, Calendar, Counts, Facts, Jump, Ref
+from central.streams import Stream, Streams, key_of, read_key
+from central.understanding import ref_or_none
+from gateway import contract
+
+_CACHE_MAX: Final = 20_000
+"""Passages whose facts are kept in memory; about 1 KB each."""
+_ENCODE: Final = msgspec.msgpack.Encoder().encode
+_DECODE: Final = msgspec.msgpack.Decoder(Facts).decode
+
+Bucket: TypeAlias = tuple[str, str, str, int]
+"""Compound, gate, local day, hour."""
+
+
+class Understood(NamedTuple):
+    """A fresh entry whose body was understood."""
+
+    stream: Stream
+    seq: int
+    body: contract.Body
+    passage: Ref | None
+    """The passage that it is a fact of."""
+
+
+_UPSERT: Final = (
+    f"INSERT INTO counter VALUES (?, ?, ?, ?, {', '.join('?' * len(COUNTERS))})"  # noqa: S608
+    " ON CONFLICT DO UPDATE SET "
+    + ", ".join(f"{name} = {name} + excluded.{name}" for name in COUNTERS)
+)
+
+
+class Counting:
+    """The counters of one ledger."""
+
+    def __init__(self, db: sqlite3.Connection, streams: Streams, calendar: Calendar) -> None:
+        self._db = db
+        self._streams = streams
+        self._calendar = calendar
+        self._facts: dict[int, Facts] = {}
+        self._jumps: dict[str, tuple[Jump, ...]] = {}
+        self._voided: set[Ref] = set()
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop what was loaded: the transaction it was changed in did not commit."""
+        self._facts.clear()
+        self._jumps.clear()
+        self._voided = {
+            (stream, seq) for stream, seq in self._db.execute("SELECT stream, seq FROM void")
+        }
+
+    def take(self, fresh: Sequence[Understood], arrived_ms: int) -> set[Bucket]:
+        """Count entries that have just been inserted; return the buckets that moved."""
+        touched = self._touched(fresh)
+        before = {key: self._place_and_counts(key) for key in touched}
+        self._learn(fresh)
+        self._join(fresh)
+        deltas: dict[Bucket, Counts] = {}
+        for key, (was_in, was) in before.items():
+            is_in, counts = self._place_and_counts(key)
+            if (was_in, was) == (is_in, counts):
+                continue
+            if was is not NONE:
+                deltas[was_in] = aggregate.minus(deltas.get(was_in, NONE), was)
+            if counts is not NONE:
+                deltas[is_in] = aggregate.plus(deltas.get(is_in, NONE), counts)
+        self._write(touched, deltas, arrived_ms)
+        return set(deltas)
+
+    # --- What is touched ---
+
+    def _touched(self, fresh: Sequence[Understood]) -> list[int]:
+        keys: dict[int, None] = {}
+        for entry in fresh:
+            if entry.passage is not None:
+                keys[self._key_of(entry.passage, entry.stream)] = None
+            elif isinstance(entry.body, contract.Started):
+                keys.update(dict.fromkeys(self._passages_of(entry.stream)))
+            elif isinstance(entry.body, contract.ClockJumped):
+                for stream in self._streams.of_boot(entry.body.boot):
+                    keys.update(dict.fromkeys(self._passages_of(stream, adrift_only=True)))
+            elif isinstance(entry.body, contract.Voided):
+                keys.update(dict.fromkeys(self._passage_of_entry(entry.body.entry, entry.stream)))
+        self._load(keys)
+        return list(keys)
+
+    def _key_of(self, passage: Ref, mentioned_by: Stream) -> int:
+        if passage[0] == mentioned_by.id:
+            return key_of(mentioned_by.number, passage[1])
+        return key_of(self._streams.get(passage[0], *mentioned_by.place).number, passage[1])
+
+    def _passages_of(self, stream: Stream, *, adrift_only: bool = False) -> Iterator[int]:
+        if not stream.top:
+            return
+        low, high = key_of(stream.number, 0), key_of(stream.number + 1, 0)
+        query = "SELECT key FROM passage WHERE key > ? AND key < ?"
+        query += " AND adrift = 1" if adrift_only else ""
+        for (key,) in self._db.execute(query, (low, high)).fetchall():
+            yield key
+
+    def _passage_of_entry(self, ref: str, mentioned_by: Stream) -> Iterator[int]:
+        """Find which passage an entry that is already held belongs to."""
+        target = ref_or_none(ref)
+        stream = self._streams.find(target[0]) if target else None
+        if target is None or stream is None:
+            return
+        row = self._db.execute(
+            "SELECT v, kind, open FROM entry WHERE key = ? AND understood = 1",
+            (key_of(stream.number, target[1]),),
+        ).fetchone()
+        if row is None or row["kind"] not in aggregate.FACT_KINDS:
+            return
+        if row["kind"] == "opened":
+            yield key_of(stream.number, target[1])
+        elif passage := ref_or_none(msgspec.json.decode(row["open"]).get("passage")):
+            yield self._key_of(passage, mentioned_by)
+
+    def _load(self, keys: Iterable[int]) -> None:
+        if len(self._facts) > _CACHE_MAX:
+            self._facts.clear()
+        for key in keys:
+            if key not in self._facts:
+                row = self._db.execute("SELECT facts FROM passage WHERE key = ?", (key,)).fetchone()
+                self._facts[key] = _DECODE(row[0]) if row else aggregate.NO_FACTS
+
+    # --- What it adds up to ---
+
+    def _place_and_counts(self, key: int) -> tuple[Bucket, Counts]:
+        number, seq = read_key(key)
+        stream = self._streams.of_number(number)
+        facts = self._facts[key]
+        counts = aggregate.contribution((stream.id, seq), facts, self._voided)
+        if facts.opened is None:
+            return (*stream.place, *aggregate.UNKNOWN_HOUR), NONE
+        return (*stream.place, *self._hour_of(stream, facts.opened)), counts
+
+    def _hour_of(self, stream: Stream, opened: aggregate.OpenedFact) -> aggregate.Hour:
+        if opened.clock == "ntp":
+            return self._calendar.hour_of(opened.at_ms)
+        jumps = self.jumps_of(stream.boot) if stream.boot else ()
+        at_ms = aggregate.mended(opened.at_ms, opened.mono_ms, opened.clock, jumps)
+        return self._calendar.hour_of(at_ms)
+
+    def jumps_of(self, boot: str) -> tuple[Jump, ...]:
+        """Load how a boot's clock was set."""
+        if boot not in self._jumps:
+            rows = self._db.execute(
+                "SELECT mono_ms, jump_ms, clock FROM jump WHERE boot = ?", (boot,)
+            )
+            self._jumps[boot] = tuple(Jump(*row) for row in rows)
+        return self._jumps[boot]
+
+    # --- What is learnt ---
+
+    def _learn(self, fresh: Sequence[Understood]) -> None:
+        for entry in fresh:
+            match entry.body:
+                case contract.Started():
+                    self._learn_start(entry.stream, entry.body)
+                case contract.ClockJumped():
+                    jump = (entry.body.mono_ms, entry.body.jump_ms, entry.body.clock)
+                    self._db.execute(
+                        "INSERT INTO jump VALUES (?, ?, ?, ?, ?)",
+                        (entry.body.boot, key_of(entry.stream.number, entry.seq), *jump),
+                    )
+                    self._jumps.pop(entry.body.boot, None)
+                case contract.Voided():
+                    if target := ref_or_none(entry.body.entry):
+                        self._voided.add(target)
+                        self._db.execute("INSERT OR IGNORE INTO void VALUES (?, ?)", target)
+                case _:
+                    pass
+
+    def _learn_start(self, stream: Stream, body: contract.Started) -> None:
+        stream.compound, stream.gate, stream.boot = body.compound, body.gate, body.boot
+        self._db.execute(
+            "UPDATE stream SET compound = ?, gate = ?, boot = ?, version = ?, before = ?,"
+            " before_last = ? WHERE no = ?",
+            (body.compound, body.gate, body.boot, body.version, body.before,
+             body.before_last if body.before else None, stream.number),
+        )  # fmt: skip
+
+    def _join(self, fresh: Sequence[Understood]) -> None:
+        for stream, seq, body, passage in fresh:
+            if passage is not None:
+                key = self._key_of(passage, stream)
+                joined = aggregate.join(self._facts[key], passage[0], stream.id, seq, body)
+                self._facts[key] = joined
+
+    def _write(self, touched: list[int], deltas: dict[Bucket, Counts], arrived_ms: int) -> None:
+        self._db.executemany(
+            "INSERT INTO passage VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET"
+            " adrift = excluded.adrift, facts = excluded.facts",
+            [(key, _adrift(self._facts[key]), _ENCODE(self._facts[key])) for key in touched],
+        )
+        moved = {bucket: counts for bucket, counts in deltas.items() if any(counts)}
+        self._db.executemany(_UPSERT, [(*bucket, *counts) for bucket, counts in moved.items()])
+        today = self._calendar.day_of(arrived_ms)
+        late = {bucket[:3] for bucket in moved if bucket[2] < today}
+        self._db.executemany(
+            "INSERT INTO day VALUES (?, ?, ?, 1) ON CONFLICT DO UPDATE SET late = late + 1",
+            list(late),
+        )
+
+
+def _adrift(facts: Facts) -> int:
+    return int(facts.opened is not None and facts.opened.clock != "ntp")

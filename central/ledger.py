@@ -1,0 +1,584 @@
+"""The ledger: central's copy of every gate's journal, and the counters that follow from it.
+
+Law: in one transaction rows are inserted ON CONFLICT DO NOTHING, counters move for rows really
+inserted only, and the watermark moves; only after its commit may anything be acknowledged.
+
+- The same key with another hash is a CONFLICT: the first stays counted, the other is kept beside
+  it. An entry whose envelope could be read takes the place of one whose envelope could not.
+- A stream belongs to the compound and gate that its `started` names; until that came, to the
+  topic that first named it. A topic that differs is a trouble of its own, and changes no count.
+- A body that is not understood is kept and acknowledged, and counted by the first start that
+  understands it.
+
+One writer: `central run` holds the ledger; commands read it beside it.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final, NamedTuple
+
+import msgspec
+import sqlite_utils
+from msgspec import UNSET
+
+from central import aggregate, reading, spans
+from central.aggregate import Calendar, Counts
+from central.counting import Bucket, Counting, Understood
+from central.errors import LedgerUnreadable, LedgerUnwritable
+from central.schema import SEQ_MAX, migrations
+from central.streams import Stream, Streams, key_of, read_key
+from central.understanding import understand
+from gateway import contract
+from gateway.contract import Entry, Hello, Mark, NotUnderstood
+
+_RUN_GAP: Final = 256
+"""Sequences further apart than this in one message are looked up apart."""
+_REFUSED_MAX: Final = 1000
+"""Payloads that could not be read at all and are kept to be looked at."""
+_NO_HASH: Final = bytes(32)
+_UNREAD: Final = ""
+"""The kind of an entry whose envelope could not be read; its row keeps the raw bytes."""
+_INSERT: Final = (
+    "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """The entries of one message, and the place that its topic names."""
+
+    compound: str
+    gate: str
+    entries: Sequence[Entry]
+    unread: Sequence[bytes] = ()
+    """Elements whose envelope could not be read, as they came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Absorbed:
+    """What became of a parcel's entries."""
+
+    new: int
+    repeats: int
+    conflicts: int
+    not_understood: int
+    marks: tuple[Mark, ...]
+    """Of each stream in the parcel."""
+    moved: frozenset[Bucket]
+    """The counters that changed."""
+
+
+class _Fresh(NamedTuple):
+    """An entry as it will stand in its row; `entry` is None when its envelope was not read."""
+
+    seq: int
+    hash: bytes
+    prev: bytes
+    entry: Entry | None
+    raw: bytes = b""
+
+
+class Ledger:
+    """Every gate's entries, and what they add up to."""
+
+    def __init__(self, path: str | Path, zone: str = "Asia/Shanghai") -> None:
+        self.path = str(path)
+        self._db = connect(self.path)
+        self.calendar = Calendar(zone)
+        self._streams = Streams(self._db)
+        self._counting = Counting(self._db, self._streams, self.calendar)
+        self._safe: Mapping[str, int] = {}
+        self._count_waiting()
+
+    @classmethod
+    def open(cls, path: str | Path, zone: str = "Asia/Shanghai") -> "Ledger":
+        """Open or begin a ledger; raises LedgerUnreadable."""
+        return cls(path, zone)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+
+    # --- Entries ---
+
+    def absorb(
+        self, compound: str, gate: str, entries: Sequence[Entry], arrived_ms: int
+    ) -> Absorbed:
+        """Take entries of one message in one transaction; raises LedgerUnwritable."""
+        return self.absorb_all([Parcel(compound, gate, entries)], arrived_ms)[0]
+
+    def absorb_all(self, parcels: Iterable[Parcel], arrived_ms: int) -> tuple[Absorbed, ...]:
+        """Take several messages in one transaction; raises LedgerUnwritable."""
+        with self._transaction():
+            return tuple(self._take(parcel, arrived_ms) for parcel in parcels)
+
+    def _take(self, parcel: Parcel, arrived_ms: int) -> Absorbed:
+        groups, repeats, conflicts = self._group(parcel, arrived_ms)
+        understood: list[Understood] = []
+        waiting = new = 0
+        for name, group in groups.items():
+            stream = self._streams.get(name, parcel.compound, parcel.gate)
+            fresh, same, differing = self._sift(stream, group)
+            for entry in differing:
+                conflicts += self._conflict(stream, parcel, entry, arrived_ms)
+            read = self._insert(stream, parcel, fresh, arrived_ms)
+            understood += read
+            repeats, new, waiting = repeats + same, new + len(fresh), waiting - len(read)
+        waiting += new
+        moved = self._counting.take(understood, arrived_ms) if understood else set()
+        self._follow(understood, arrived_ms)
+        for name in groups:
+            self._check_stream(parcel, self._streams.get(name, *_place(parcel)), arrived_ms)
+        marks = tuple(self.mark(name) for name in groups)
+        return Absorbed(new, repeats, conflicts, waiting, marks, frozenset(moved))
+
+    def _group(
+        self, parcel: Parcel, arrived_ms: int
+    ) -> tuple[dict[str, dict[int, _Fresh]], int, int]:
+        """Sort a parcel's entries by stream and sequence; count its own repeats and conflicts."""
+        groups: dict[str, dict[int, _Fresh]] = {}
+        repeats = conflicts = 0
+        for found in self._envelopes(parcel, arrived_ms):
+            stream, fresh = found
+            group = groups.setdefault(stream, {})
+            other = group.setdefault(fresh.seq, fresh)
+            if other is fresh:
+                continue
+            if other.hash == fresh.hash:
+                repeats += 1
+            else:
+                at = self._streams.get(stream, *_place(parcel))
+                conflicts += self._conflict(at, parcel, fresh, arrived_ms)
+        return groups, repeats, conflicts
+
+    def _envelopes(self, parcel: Parcel, arrived_ms: int) -> Iterator[tuple[str, _Fresh]]:
+        for entry in parcel.entries:
+            try:
+                digest = bytes.fromhex(contract.hash_of(entry))
+            except (OverflowError, ValueError) as error:
+                self._refuse(parcel, str(error), contract.encode(entry), arrived_ms)
+                continue
+            if entry.seq > SEQ_MAX:
+                self._refuse(parcel, "sequence too high", contract.encode(entry), arrived_ms)
+                continue
+            yield entry.stream, _Fresh(entry.seq, digest, bytes.fromhex(entry.prev), entry)
+        for raw in parcel.unread:
+            try:
+                key = msgspec.json.decode(raw, type=_Key)
+            except msgspec.DecodeError as error:
+                self._refuse(parcel, str(error), raw, arrived_ms)
+                continue
+            yield key.stream, _Fresh(key.seq, hashlib.sha256(raw).digest(), _NO_HASH, None, raw)
+
+    def _sift(
+        self, stream: Stream, group: dict[int, _Fresh]
+    ) -> tuple[list[_Fresh], int, list[_Fresh]]:
+        """Part a stream's entries into those not held, the number that repeat, and conflicts."""
+        numbers = sorted(group)
+        if numbers[0] > stream.top:
+            return [group[seq] for seq in numbers], 0, []
+        held: dict[int, tuple[bytes, str]] = {}
+        for low, high in _runs(numbers):
+            for key, digest, kind in self._db.execute(
+                "SELECT key, hash, kind FROM entry WHERE key BETWEEN ? AND ?",
+                (key_of(stream.number, low), key_of(stream.number, high)),
+            ):
+                held[key & SEQ_MAX] = (digest, kind)
+        fresh, same, differing = [], 0, []
+        for seq in numbers:
+            found = held.get(seq)
+            if found is None:
+                fresh.append(group[seq])
+            elif found[0] == group[seq].hash:
+                same += 1
+            elif found[1] == _UNREAD and group[seq].entry is not None:
+                self._set_aside(stream, seq)
+                fresh.append(group[seq])
+            else:
+                differing.append(group[seq])
+        return fresh, same, differing
+
+    def _insert(
+        self, stream: Stream, parcel: Parcel, fresh: list[_Fresh], arrived_ms: int
+    ) -> list[Understood]:
+        """Write rows, move the watermark; return what of them was understood."""
+        if not fresh:
+            return []
+        understood = []
+        rows = []
+        for one in fresh:
+            read = _understand(stream, one)
+            if read is not None:
+                understood.append(read)
+            rows.append(_row(stream, one, arrived_ms, understood=read is not None))
+        written = self._db.executemany(_INSERT, rows).rowcount
+        assert written == len(fresh), "a row that was not held could not be inserted"
+        self._check_chain(stream, parcel, fresh, arrived_ms)
+        for one in fresh:
+            if stream.lost and spans.contains(stream.lost, one.seq):
+                self._streams.found_again(stream, one.seq)
+        stream.fill([one.seq for one in fresh])
+        if fresh[-1].seq > stream.top:
+            stream.top, stream.top_hash = fresh[-1].seq, fresh[-1].hash
+        self._cover(stream, understood)
+        self._streams.save(stream)
+        return understood
+
+    def _cover(self, stream: Stream, understood: list[Understood]) -> None:
+        """Say up to when the contiguous part of a stream tells of its gate."""
+        times = [
+            one.body.at_ms
+            for one in understood
+            if one.seq <= stream.committed and one.body.clock == "ntp"
+        ]
+        if times:
+            known = [at for at in (stream.cover_from_ms, stream.cover_to_ms) if at is not None]
+            stream.cover_from_ms = min(times + known)
+            stream.cover_to_ms = max(times + known)
+
+    def _count_waiting(self) -> None:
+        """Count what an earlier version kept without understanding it."""
+        last = 0
+        while rows := self._db.execute(
+            "SELECT * FROM entry WHERE understood = 0 AND key > ? ORDER BY key LIMIT 1000", (last,)
+        ).fetchall():
+            last = rows[-1]["key"]
+            with self._transaction():
+                self._recount_rows(rows)
+
+    def _recount_rows(self, rows: list[sqlite3.Row]) -> None:
+        understood = []
+        for row in rows:
+            number, seq = read_key(row["key"])
+            stream = self._streams.of_number(number)
+            fresh = _fresh_of(stream.id, seq, row)
+            read = _understand(stream, fresh) if fresh else None
+            if fresh is None or read is None:
+                continue
+            understood.append(read)
+            self._db.execute("DELETE FROM entry WHERE key = ?", (row["key"],))
+            kept = _row(stream, fresh, row["arrived_ms"], understood=True)
+            self._db.execute(_INSERT, kept)
+        if understood:
+            arrived_ms = max(row["arrived_ms"] for row in rows)
+            self._counting.take(understood, arrived_ms)
+            self._follow(understood, arrived_ms)
+
+    # --- What follows from an entry beside the counters ---
+
+    def _follow(self, understood: Iterable[Understood], arrived_ms: int) -> None:
+        for stream, seq, body, _ in understood:
+            match body:
+                case contract.AlertChanged():
+                    self._follow_alert(stream, seq, body)
+                case contract.Started():
+                    self._follow_start(stream, body, arrived_ms)
+                case contract.Tombstone():
+                    lost = self._streams.get(body.stream, *stream.place)
+                    self._lose(lost, body.first, body.last, body.reason, arrived_ms)
+                case _:
+                    pass
+
+    def _follow_alert(self, stream: Stream, seq: int, body: contract.AlertChanged) -> None:
+        self._db.execute(
+            "INSERT INTO alert VALUES (:stream, :alert, :seq, :at, :seq, :state, :what, :priority,"
+            " :lane, :device) ON CONFLICT DO UPDATE SET"
+            " since_ms = CASE WHEN :seq < first_seq THEN :at ELSE since_ms END,"
+            " first_seq = min(first_seq, :seq),"
+            " state = CASE WHEN :seq > last_seq THEN :state ELSE state END,"
+            " what = CASE WHEN :seq > last_seq THEN :what ELSE what END,"
+            " priority = CASE WHEN :seq > last_seq THEN :priority ELSE priority END,"
+            " lane = CASE WHEN :seq > last_seq THEN :lane ELSE lane END,"
+            " device = CASE WHEN :seq > last_seq THEN :device ELSE device END,"
+            " last_seq = max(last_seq, :seq)",
+            {
+                "stream": stream.number, "alert": body.alert, "seq": seq, "at": body.at_ms,
+                "state": body.state, "what": body.what, "priority": body.priority,
+                "lane": body.lane, "device": body.device,
+            },
+        )  # fmt: skip
+
+    def _follow_start(self, stream: Stream, body: contract.Started, arrived_ms: int) -> None:
+        """Look for a fork: an identity that two starts go on from, or one that went on itself."""
+        if body.before is None:
+            return
+        (starts, lowest) = self._db.execute(
+            "SELECT count(*), min(before_last) FROM stream WHERE before = ?", (body.before,)
+        ).fetchone()
+        before = self._streams.find(body.before)
+        if before is not None:
+            before.named_last = lowest
+            self._db.execute(
+                "UPDATE stream SET named_last = ? WHERE no = ?", (lowest, before.number)
+            )
+            self._check_fork(before, arrived_ms)
+        if starts > 1:
+            detail = f"{starts} streams go on from it"
+            self._trouble("fork", body.before, 0, stream.place, detail, arrived_ms)
+
+    def _check_fork(self, stream: Stream, arrived_ms: int) -> None:
+        if stream.named_last is not None and stream.top > stream.named_last:
+            detail = f"holds {stream.top}, its successor names {stream.named_last} as its last"
+            self._trouble("fork", stream.id, 0, stream.place, detail, arrived_ms)
+
+    def _check_stream(self, parcel: Parcel, stream: Stream, arrived_ms: int) -> None:
+        self._check_fork(stream, arrived_ms)
+        if stream.place != _place(parcel):
+            detail = f"its start names {stream.compound}/{stream.gate}"
+            self._trouble("place", stream.id, 0, _place(parcel), detail, arrived_ms)
+
+    def _check_chain(
+        self, stream: Stream, parcel: Parcel, fresh: list[_Fresh], arrived_ms: int
+    ) -> None:
+        """Compare each fresh entry with its neighbours; `stream.top` is still that of before."""
+        hashes = {one.seq: one.hash for one in fresh}
+        broken = []
+        for one in fresh:
+            if one.entry is None:
+                continue
+            before = hashes.get(one.seq - 1) or self._hash_at(stream, one.seq - 1)
+            if before is not None and before != one.prev:
+                broken.append(one.seq)
+            if one.seq < stream.top and one.seq + 1 not in hashes:
+                row = self._db.execute(
+                    "SELECT prev FROM entry WHERE key = ? AND kind != ''",
+                    (key_of(stream.number, one.seq + 1),),
+                ).fetchone()
+                if row is not None and row[0] != one.hash:
+                    broken.append(one.seq + 1)
+        for seq in broken:
+            detail = "names another entry before it than the ledger holds"
+            self._trouble("chain", stream.id, seq, _place(parcel), detail, arrived_ms)
+
+    def _hash_at(self, stream: Stream, seq: int) -> bytes | None:
+        if seq == 0:
+            return _NO_HASH
+        if seq >= stream.top:
+            return stream.top_hash if seq == stream.top else None
+        row = self._db.execute(
+            "SELECT hash FROM entry WHERE key = ? AND kind != ''", (key_of(stream.number, seq),)
+        ).fetchone()
+        return None if row is None else bytes(row[0])
+
+    # --- What is wrong, kept ---
+
+    def _conflict(self, stream: Stream, parcel: Parcel, fresh: _Fresh, arrived_ms: int) -> int:
+        row = _row(stream, fresh, arrived_ms, understood=False)[:-1]
+        kept = self._db.execute(
+            "INSERT OR IGNORE INTO conflict VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*row, *_place(parcel)),
+        ).rowcount
+        detail = "another entry has this name already"
+        self._trouble("conflict", stream.id, fresh.seq, _place(parcel), detail, arrived_ms)
+        return kept
+
+    def _set_aside(self, stream: Stream, seq: int) -> None:
+        """Keep a row that could not be read beside the one that can be and takes its place."""
+        key = key_of(stream.number, seq)
+        self._db.execute(
+            "INSERT OR IGNORE INTO conflict SELECT key, hash, prev, v, kind, open, seal, sealed,"
+            " arrived_ms, ?, ? FROM entry WHERE key = ?",
+            (*stream.place, key),
+        )
+        self._db.execute("DELETE FROM entry WHERE key = ?", (key,))
+
+    def _refuse(self, parcel: Parcel, reason: str, payload: bytes, arrived_ms: int) -> None:
+        self._db.execute(
+            "INSERT INTO refused VALUES (?, ?, ?, 'entries', ?, ?, 1, ?)"
+            " ON CONFLICT DO UPDATE SET times = times + 1",
+            (hashlib.sha256(payload).digest(), *_place(parcel), reason, payload, arrived_ms),
+        )
+        self._db.execute(
+            "DELETE FROM refused WHERE digest IN (SELECT digest FROM refused"
+            " ORDER BY arrived_ms DESC LIMIT -1 OFFSET ?)",
+            (_REFUSED_MAX,),
+        )
+        self._trouble("refused", "", 0, _place(parcel), reason, arrived_ms)
+
+    def refuse(
+        self, compound: str, gate: str, reason: str, payload: bytes, arrived_ms: int
+    ) -> None:
+        """Keep a message that could not be read at all."""
+        with self._transaction():
+            self._refuse(Parcel(compound, gate, ()), reason, payload, arrived_ms)
+
+    def _trouble(  # noqa: PLR0917 - a row of the table.
+        self, what: str, stream: str, seq: int, place: tuple[str, str], detail: str, at_ms: int
+    ) -> None:
+        self._db.execute(
+            "INSERT OR IGNORE INTO trouble VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
+            (what, stream, seq, *place, detail, at_ms),
+        )
+
+    # --- Watermarks ---
+
+    def hello(self, compound: str, gate: str, hello: Hello, arrived_ms: int) -> tuple[Mark, ...]:
+        """Answer what a gate says it holds, after filling what it says it does not."""
+        gone = [(lost.stream, lost.first, lost.last, lost.reason) for lost in hello.lost]
+        gone += [(held.stream, 1, held.first - 1, "not held") for held in hello.held]
+        with self._transaction():
+            for name, first, last, reason in gone:
+                stream = self._streams.get(name, compound, gate)
+                self._lose(stream, first, last, reason, arrived_ms)
+        named = dict.fromkeys([one.stream for one in hello.held] + [one[0] for one in gone])
+        return tuple(self.mark(name) for name in named)
+
+    def _lose(self, stream: Stream, first: int, last: int, reason: str, arrived_ms: int) -> None:
+        if not 1 <= first <= last <= SEQ_MAX:
+            return
+        if self._streams.lose(stream, first, last, reason, arrived_ms):
+            detail = f"{first} to {last}: {reason}"
+            self._trouble("lost", stream.id, first, stream.place, detail, arrived_ms)
+
+    def mark(self, stream: str) -> Mark:
+        """Tell how far a stream has come."""
+        known = self._streams.find(stream)
+        committed = known.committed if known else 0
+        return Mark(stream=stream, committed=committed, safe=self._safe.get(stream, 0))
+
+    def promise(self, safe: Mapping[str, int]) -> None:
+        """Take over what the oldest kept backup holds: gates may delete up to it."""
+        self._safe = dict(safe)
+
+    def heard(self, compound: str, gate: str, at_ms: int) -> None:
+        """Note that a gate was heard of in this hour."""
+        with self._transaction():
+            self._db.execute(
+                "INSERT OR IGNORE INTO heard VALUES (?, ?, ?)",
+                (compound, gate, at_ms // 3_600_000),
+            )
+
+    def erase_sealed(self, before_ms: int) -> int:
+        """Erase the sealed parts that arrived before a moment; the chain still verifies."""
+        with self._transaction():
+            erased = self._db.execute(
+                "UPDATE entry SET sealed = NULL WHERE sealed IS NOT NULL AND arrived_ms < ?",
+                (before_ms,),
+            ).rowcount
+            erased += self._db.execute(
+                "UPDATE conflict SET sealed = NULL WHERE sealed IS NOT NULL AND arrived_ms < ?",
+                (before_ms,),
+            ).rowcount
+        return erased
+
+    # --- Reading ---
+
+    @property
+    def db(self) -> sqlite3.Connection:
+        """The open file, for `central.reading` and the feeds, which only read."""
+        return self._db
+
+    def figures(
+        self, day: str | None = None, compound: str | None = None, gate: str | None = None
+    ) -> contract.Figures:
+        """Add up what is counted: of one day or all, of one place or all."""
+        return aggregate.figures(reading.counts(self._db, day, compound, gate))
+
+    def counters(self) -> dict[Bucket, Counts]:
+        """Give every counter that is not zero."""
+        return reading.counters(self._db)
+
+    def recount(self) -> dict[Bucket, Counts]:
+        """Count everything anew from the entries; slow, and the checker of `counters`."""
+        return reading.recount(self._db, self.calendar)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
+            self._db.execute("COMMIT")
+        except BaseException as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            self._streams.forget()
+            self._counting.forget()
+            if isinstance(error, sqlite3.OperationalError):
+                raise LedgerUnwritable(
+                    f"{self.path}: {error}; free the disk or give it back its write permission"
+                ) from error
+            if isinstance(error, sqlite3.DatabaseError) and not isinstance(
+                error, sqlite3.IntegrityError
+            ):
+                raise LedgerUnreadable(f"{self.path}: {error}; restore a backup") from error
+            raise
+
+
+class _Key(msgspec.Struct, frozen=True):
+    """The least that can be read of an entry: its name."""
+
+    stream: contract.StreamId
+    seq: Annotated[int, msgspec.Meta(ge=1, le=SEQ_MAX)]
+
+
+def connect(path: str) -> sqlite3.Connection:
+    """Open a ledger's file for writing and bring its tables up to date."""
+    try:
+        db = sqlite3.connect(path, isolation_level=None, timeout=10.0)
+        db.row_factory = sqlite3.Row
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA secure_delete = ON")
+        db.execute("PRAGMA cache_size = -65536")
+        migrations.apply(sqlite_utils.Database(db))
+    except sqlite3.Error as error:
+        raise LedgerUnreadable(
+            f"{path}: {error}; nothing is begun in its place: restore a backup over it"
+        ) from error
+    return db
+
+
+def _place(parcel: Parcel) -> tuple[str, str]:
+    return parcel.compound, parcel.gate
+
+
+def _runs(numbers: list[int]) -> Iterator[tuple[int, int]]:
+    """Cut sorted numbers where the next is far away."""
+    first = last = numbers[0]
+    for number in numbers[1:]:
+        if number - last > _RUN_GAP:
+            yield first, last
+            first = number
+        last = number
+    yield first, last
+
+
+def _row(stream: Stream, fresh: _Fresh, arrived_ms: int, *, understood: bool) -> tuple[object, ...]:
+    key, entry = key_of(stream.number, fresh.seq), fresh.entry
+    if entry is None:
+        return (key, fresh.hash, fresh.prev, 0, _UNREAD, fresh.raw, None, None, arrived_ms, 0)
+    return (
+        key, fresh.hash, fresh.prev, entry.v, entry.kind, bytes(entry.open),
+        None if entry.seal is UNSET else bytes.fromhex(entry.seal),
+        None if entry.sealed is UNSET else entry.sealed,
+        arrived_ms, int(understood),
+    )  # fmt: skip
+
+
+def _fresh_of(stream: str, seq: int, row: sqlite3.Row) -> _Fresh | None:
+    """Read an entry back from its row; None when even its envelope still cannot be read."""
+    if row["kind"] == _UNREAD:
+        try:
+            entry = contract.decode_entry(row["open"])
+            digest = bytes.fromhex(contract.hash_of(entry))
+        except (NotUnderstood, OverflowError, ValueError):
+            return None
+        return _Fresh(seq, digest, bytes.fromhex(entry.prev), entry)
+    entry = Entry(
+        v=row["v"], stream=stream, seq=seq, prev=row["prev"].hex(), kind=row["kind"],
+        open=msgspec.Raw(row["open"]),
+        seal=UNSET if row["seal"] is None else row["seal"].hex(),
+        sealed=UNSET if row["sealed"] is None else row["sealed"],
+    )  # fmt: skip
+    return _Fresh(seq, row["hash"], row["prev"], entry)
+
+
+def _understand(stream: Stream, fresh: _Fresh) -> Understood | None:
+    if fresh.entry is None:
+        return None
+    found = understand(fresh.entry)
+    return None if found is None else Understood(stream, fresh.seq, *found)
