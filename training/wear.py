@@ -15,7 +15,12 @@ def wear(
     `strength` 0 is a clean, straight crop; 1 is what gates see; beyond, worse. The crop is as a
     detector cuts it: with some of what is around the plate, or with a little of it lost.
     """
-    picture = _framed(face, rng, size, strength)
+    corners = loose_corners(rng, size, strength)
+    return weather(lay(face, corners, plain_ground(rng, size)), rng, strength)
+
+
+def weather(picture: Picture, rng: np.random.Generator, strength: float) -> Picture:
+    """Light, dirt, blur and the sensor: all that happens between a plate and a file."""
     picture = _lit(picture, rng, strength)
     if rng.random() < 0.15 * strength:
         picture = _dirty(picture, rng)
@@ -23,38 +28,55 @@ def wear(
     return _sensed(picture, rng, strength)
 
 
-def _framed(
-    face: Picture, rng: np.random.Generator, size: tuple[int, int], strength: float
-) -> Picture:
-    """Seen from aside, within what is around it: plain, or rough ground in a colour of its own."""
-    width, height = size
+def plain_ground(rng: np.random.Generator, size: tuple[int, int]) -> Picture:
+    """Colours without shape, in place of what is around a plate."""
     around = rng.integers(0, 256, (3, 5, 3)).astype(np.float32)
-    around = around * rng.uniform(0.0, 0.5) + rng.uniform(20, 200)
-    ground = cv2.resize(around.astype(np.uint8), size, interpolation=cv2.INTER_CUBIC)
-    loose = rng.normal(0, 0.016 * strength, 4) + np.array((0.02, 0.05, 0.02, 0.05)) * min(
-        strength, 1
-    )
-    if rng.random() < 0.35:
-        loose = loose + np.abs(rng.normal(0, 0.04 * strength)) * np.array((1, 2.2, 1, 2.2))
-    left, top, right, bottom = loose * np.array((width, height, width, height))
-    box = [
-        (left, top),
-        (width - right, top),
-        (width - right, height - bottom),
-        (left, height - bottom),
-    ]
-    corners = np.array(box, np.float32)
-    corners += rng.normal(0, 0.012 * strength, (4, 2)).astype(np.float32) * (width, 1.8 * height)
-    turn, shear = rng.normal(0, 0.018 * strength), rng.normal(0, 0.07 * strength)
-    middle = np.array((width / 2, height / 2))
-    away = corners - middle
-    corners = middle + away @ np.array(((1, turn), (-shear, 1)))
-    own = np.array(
-        [(0, 0), (face.shape[1], 0), (face.shape[1], face.shape[0]), (0, face.shape[0])], np.float32
-    )
-    map_to = cv2.getPerspectiveTransform(own, corners.astype(np.float32))
-    cv2.warpPerspective(face, map_to, size, ground, cv2.INTER_LINEAR, cv2.BORDER_TRANSPARENT)
-    return ground
+    around = around * rng.uniform(0.0, 0.5) + rng.uniform(20, 120)
+    return _picture(cv2.resize(around.astype(np.uint8), size, interpolation=cv2.INTER_CUBIC))
+
+
+def loose_corners(
+    rng: np.random.Generator, size: tuple[int, int], strength: float
+) -> NDArray[np.float32]:
+    """Draw where a crop's plate has its corners, clockwise from the top left, in pixels."""
+    width, height = size
+    if rng.random() < 0.4 * strength:
+        # As a first box has it: much around the plate, turned, seen from aside.
+        half = np.array((rng.uniform(0.55, 0.96) * width, rng.uniform(0.40, 0.94) * height)) / 2
+        free = np.array((width, height)) / 2 - half
+        middle = np.array((width, height)) / 2 + rng.uniform(-1, 1, 2) * free
+        turn, shear = rng.normal(0, 0.07 * strength), rng.normal(0, 0.15 * strength)
+    else:
+        # As the second look has it: nearly the plate, sometimes a little less than it.
+        half = np.array((width, height)) / 2 * (1 - np.array((0.02, 0.06)) * min(strength, 1))
+        half = half * (1 + rng.normal(0, 0.022 * strength, 2) * (1, 2))
+        middle = np.array((width, height)) * (0.5 + rng.normal(0, 0.012 * strength, 2) * (1, 2))
+        turn, shear = rng.normal(0, 0.012 * strength), rng.normal(0, 0.06 * strength)
+    away = np.array(((-1, -1), (1, -1), (1, 1), (-1, 1))) * half
+    # Turned as it stands in the world, where a plate is three times as wide as high.
+    squeeze = height / width * 3.14
+    away = away @ np.array(((1, turn * squeeze), (-shear / squeeze, 1)))
+    jitter = rng.normal(0, 0.010 * strength, (4, 2)) * (width, 1.8 * height)
+    return (middle + away + jitter).astype(np.float32)
+
+
+def lay(face: Picture, corners: NDArray[np.float32], ground: Picture) -> Picture:
+    """Lay a face over four corners of a ground; returns a new picture."""
+    wide = float(np.linalg.norm(corners[1] - corners[0])) * 1.5
+    if wide < face.shape[1]:
+        shrunk = max(0.05, wide / face.shape[1])
+        face = _picture(cv2.resize(face, None, fx=shrunk, fy=shrunk, interpolation=cv2.INTER_AREA))
+    height, width = face.shape[:2]
+    own = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
+    turn = cv2.getPerspectiveTransform(own, corners)
+    size = (ground.shape[1], ground.shape[0])
+    laid = ground.copy()
+    cv2.warpPerspective(face, turn, size, laid, cv2.INTER_LINEAR, cv2.BORDER_TRANSPARENT)
+    return laid
+
+
+def _picture(array: object) -> Picture:
+    return np.asarray(array, np.uint8)
 
 
 def _lit(picture: Picture, rng: np.random.Generator, strength: float) -> Picture:
@@ -105,7 +127,7 @@ def _dirty(picture: Picture, rng: np.random.Generator) -> Picture:
         )
         cv2.ellipse(soiled, spot, axes, float(rng.uniform(0, 180)), 0, 360, colour, -1, cv2.LINE_AA)
     share = rng.uniform(0.3, 0.8)
-    return cv2.addWeighted(picture, 1 - share, soiled, share, 0)
+    return _picture(cv2.addWeighted(picture, 1 - share, soiled, share, 0))
 
 
 def _blurred(picture: Picture, rng: np.random.Generator, strength: float) -> Picture:
@@ -114,11 +136,11 @@ def _blurred(picture: Picture, rng: np.random.Generator, strength: float) -> Pic
     if rng.random() < 0.65 * strength:
         shrink = rng.uniform(0.30, 0.9)
         small = (max(8, round(width * shrink)), max(4, round(height * shrink)))
-        picture = cv2.resize(picture, small, interpolation=cv2.INTER_AREA)
+        picture = _picture(cv2.resize(picture, small, interpolation=cv2.INTER_AREA))
         how = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_NEAREST)[
             int(rng.choice(3, p=(0.5, 0.4, 0.1)))
         ]
-        picture = cv2.resize(picture, (width, height), interpolation=how)
+        picture = _picture(cv2.resize(picture, (width, height), interpolation=how))
     chance = rng.random()
     if chance < 0.35 * strength:
         picture = cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.4, 1.6) * width / 168))

@@ -1,0 +1,80 @@
+"""The recogniser's graph, in torch: eight slots look at a crop, each for one place of the plate.
+
+Input: N x 3 x 48 x 168, BGR, 0 to 1. Outputs: `places` N x 8 x 73 (logits, class 0 is "none"),
+`corners` N x 8 (x, y of the plate's corners, clockwise from the top left, in crop lengths) and
+`colour` N x 5 (logits of blue, yellow, green, white, black).
+"""
+
+import torch
+from torch import nn
+
+from gateway.plates.alphabet import CLASSES, COLOURS
+from gateway.plates.grammar import PLACES_MAX
+
+HEIGHT, WIDTH = 48, 168
+
+
+def block(inside: int, outside: int, stride: int | tuple[int, int] = 1) -> nn.Sequential:
+    """Convolve, normalise, cut at zero."""
+    return nn.Sequential(
+        nn.Conv2d(inside, outside, 3, stride, 1, bias=False),
+        nn.BatchNorm2d(outside),
+        nn.ReLU(inplace=True),
+    )
+
+
+class Far(nn.Module):
+    """Let places far apart in a row know of each other: a wide, cheap filter, added on."""
+
+    def __init__(self, channels: int, reach: int) -> None:
+        super().__init__()
+        narrow = channels // 2
+        self.mix = nn.Sequential(
+            nn.Conv2d(channels, narrow, 1, bias=False),
+            nn.BatchNorm2d(narrow),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(narrow, narrow, (1, reach), padding=(0, reach // 2), bias=False),
+            nn.BatchNorm2d(narrow),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(narrow, channels, 1, bias=False),
+            nn.BatchNorm2d(channels),
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Add what is far."""
+        return torch.relu(x + self.mix(x))
+
+
+class Recogniser(nn.Module):
+    """The net; small enough to train on a CPU and to run on a Pi."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            block(3, 24, 2), block(24, 24),
+            block(24, 48, 2), block(48, 48),
+            block(48, 64, (2, 1)), block(64, 64), Far(64, 11), block(64, 64), Far(64, 15),
+        )  # fmt: skip
+        self.where = nn.Parameter(torch.randn(1, 64, 6, 42) * 0.02)
+        self.look = nn.Sequential(block(64, 32), nn.Conv2d(32, PLACES_MAX, 1))
+        self.what = nn.Conv2d(64, 192, 1)
+        self.name = nn.Linear(192, len(CLASSES))
+        self.habit = nn.Parameter(torch.zeros(1, PLACES_MAX, len(CLASSES)))
+        self.shape = nn.Sequential(
+            block(64, 24, (2, 3)), nn.Flatten(), nn.Linear(24 * 3 * 14, 48), nn.ReLU(inplace=True)
+        )
+        self.corners = nn.Linear(48, 8)
+        self.colour = nn.Linear(48, len(COLOURS))
+        with torch.no_grad():
+            self.corners.weight.mul_(0.1)
+            self.corners.bias.copy_(torch.tensor([0.05, 0.1, 0.95, 0.1, 0.95, 0.9, 0.05, 0.9]))
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Look, gather, name."""
+        seen = self.features(x - 0.5)
+        placed = seen + self.where
+        share = torch.softmax(self.look(placed).flatten(2), dim=2)
+        gathered = torch.matmul(share, self.what(placed).flatten(2).transpose(1, 2))
+        places = self.name(torch.relu(gathered)) + self.habit
+        shape = self.shape(seen)
+        return places, self.corners(shape), self.colour(shape)
