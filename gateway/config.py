@@ -1,0 +1,356 @@
+"""The gate's settings: one TOML in, frozen structs out, or a refusal that names key and reason.
+
+No default for what identifies a place; unknown keys are typos; absurd limits are refused. Secrets
+are never in the TOML: it names files, or credentials that systemd hands over.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Iterable
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, get_type_hints
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta, Struct
+
+from drivers import thermometer
+from drivers.errors import DriverUnknown
+from gateway import contract, limits, systemd
+from gateway.contract import Name
+from gateway.errors import SecretMissing, SettingsRefused
+from gateway.screening import Limits
+
+Words = Annotated[str, Meta(min_length=1, max_length=60)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+
+
+def _screening() -> type[Struct]:
+    """Make the `[screening]` table of the core's own Limits, with the ranges beside them."""
+    hints = get_type_hints(Limits)
+    table: list[tuple[str, Any, Any]] = []
+    for item in fields(Limits):
+        wanted = hints[item.name]
+        if item.name in limits.RANGES:
+            low, high = limits.RANGES[item.name]
+            number = float if wanted is float else int
+            wanted = Annotated[number, Meta(ge=low, le=high)] | (
+                None if item.default is None else number
+            )
+            if item.default is not None:
+                wanted = Annotated[number, Meta(ge=low, le=high)]
+        assert item.default is not MISSING, item.name
+        table.append((item.name, wanted, item.default))
+    return msgspec.defstruct(
+        "Screening", table, frozen=True, kw_only=True, forbid_unknown_fields=True
+    )
+
+
+Screening: Final = _screening()
+
+
+class Names(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The gate's name as people read it."""
+
+    zh: Words
+    en: Words
+
+
+class Broker(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the site's MQTT broker is, and how this gate shows who it is."""
+
+    url: str
+    """`mqtt://HOST:PORT`, or `mqtts://HOST:PORT` for TLS."""
+    username: str | None = None
+    password_credential: str | None = None
+    password_file: str | None = None
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+    keepalive_s: Annotated[int, Meta(ge=5, le=120)] = 15
+    reconnect_s_max: Annotated[float, Meta(ge=1, le=600)] = 60.0
+
+    @property
+    def host(self) -> str:
+        """The broker's host."""
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def port(self) -> int:
+        """The broker's port."""
+        return urlsplit(self.url).port or (8883 if self.tls else 1883)
+
+    @property
+    def tls(self) -> bool:
+        """Whether the link is encrypted."""
+        return urlsplit(self.url).scheme == "mqtts"
+
+
+class SealSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """To whom personal data is sealed."""
+
+    public_key_file: str
+
+
+class DeskSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """With what the desk is encrypted; neither: a key that a power cut destroys."""
+
+    key_credential: str | None = None
+    key_file: str | None = None
+
+
+class ScreenSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The guard's page."""
+
+    listen: str = "127.0.0.1:8480"
+    language: Literal["zh", "en"] = "zh"
+    home_province: Annotated[str, Meta(max_length=1)] = ""
+
+    @property
+    def host(self) -> str:
+        """Where to listen."""
+        return self.listen.rpartition(":")[0]
+
+    @property
+    def port(self) -> int:
+        """On which port; 0 lets the machine choose."""
+        return int(self.listen.rpartition(":")[2])
+
+
+class LaneSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One lane and its devices."""
+
+    name: Name
+    way: contract.Way
+    thermometers: tuple[Name, ...] = ()
+    cameras: tuple[Name, ...] = ()
+    takes_temperature: bool | None = None
+    """Unset: an `in` or `foot` lane does, an `out` lane does not."""
+    place: Literal["outdoors", "shelter", "indoors"] = "outdoors"
+    shelter_s: Annotated[float, Meta(ge=0, le=3600)] = 0.0
+    """How long a person has been out of the cold before being measured here."""
+    passage_wait_s: Annotated[float, Meta(ge=2, le=3600)] = 120.0
+    opens_by_itself: bool = False
+    zone: tuple[tuple[Share, Share], ...] = ()
+    """The stop zone in the camera's picture: corners from 0,0 (top left) to 1,1."""
+
+
+class ThermometerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One thermometer: its driver file's name, and its port as a URL or path."""
+
+    name: Name
+    driver: str
+    port: Annotated[str, Meta(min_length=1)]
+
+
+class CameraSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One camera."""
+
+    name: Name
+    source: Annotated[str, Meta(min_length=1)]
+    reads_max: Annotated[int, Meta(ge=1, le=100)] = 8
+    """Plate readings a track, at most."""
+
+
+class UplinkSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much is on its way to the centre, and how long the gate waits."""
+
+    window: Annotated[int, Meta(ge=1, le=64)] = 8
+    batch: Annotated[int, Meta(ge=1, le=contract.BATCH_MAX)] = contract.BATCH_MAX
+    patience_s: Annotated[float, Meta(ge=0.5, le=60)] = 5.0
+    patience_s_max: Annotated[float, Meta(ge=1, le=3600)] = 300.0
+    spread_s: Annotated[float, Meta(ge=0, le=60)] = 1.0
+    health_s: Annotated[float, Meta(ge=1, le=600)] = 60.0
+
+
+class Retention(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """For how long what is kept."""
+
+    sealed_days: Annotated[float, Meta(ge=1, le=180)] = 28.0
+    """14 days of incubation, and 14 again."""
+    crop_days: Annotated[float, Meta(gt=0, le=7)] = 0.5
+    """Crops and plate text on the desk."""
+    entries_min: Annotated[int, Meta(ge=100, le=1_000_000)] = 2000
+    """The newest entries stay, though they are safe at central."""
+    journal_mb_max: Annotated[int, Meta(ge=8, le=100_000)] = 1024
+    """Beyond it the oldest entries are given up, with a tombstone each range."""
+    ring: Annotated[int, Meta(ge=10, le=100_000)] = 2000
+    """Entries kept in memory while the journal takes none."""
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything one gate is told."""
+
+    compound: Name
+    gate: Name
+    names: Names
+    data_dir: Annotated[str, Meta(min_length=1)]
+    clock: Literal["kernel", "host"] = "kernel"
+    """`host`: something outside this kernel keeps the clock right, as a virtual machine's host."""
+    broker: Broker
+    seal: SealSettings
+    desk: DeskSettings = DeskSettings()
+    screen: ScreenSettings = ScreenSettings()
+    lane: Annotated[tuple[LaneSettings, ...], Meta(min_length=1, max_length=16)]
+    thermometer: tuple[ThermometerSettings, ...] = ()
+    camera: tuple[CameraSettings, ...] = ()
+    screening: Screening = Screening()  # type: ignore[valid-type]
+    uplink: UplinkSettings = UplinkSettings()
+    retention: Retention = Retention()
+
+    @property
+    def limits(self) -> Limits:
+        """The screening's numbers, as the core takes them."""
+        return Limits(**msgspec.structs.asdict(self.screening))
+
+
+def read(path: str | Path) -> Settings:
+    """Read a gate's settings; raises SettingsRefused with the first fault's key and reason."""
+    try:
+        text = Path(path).read_bytes().decode()
+    except OSError as error:
+        raise SettingsRefused(
+            f"The settings {path} cannot be read ({error.strerror}): name the gate's TOML."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise SettingsRefused(f"The settings {path} are no UTF-8: {error}.") from error
+    return parse(text)
+
+
+def parse(text: str) -> Settings:
+    """Understand a gate's TOML; raises SettingsRefused with the first fault's key and reason."""
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsRefused(f"This is no TOML: {error}.") from error
+    try:
+        settings = msgspec.convert(raw, Settings)
+    except msgspec.ValidationError as error:
+        raise SettingsRefused(_explain(str(error), raw)) from error
+    for fault in _faults(settings):
+        raise SettingsRefused(fault)
+    return settings
+
+
+def _explain(message: str, raw: dict[str, Any]) -> str:
+    """Turn msgspec's "... - at `$.broker.url`" into key, value and reason."""
+    reason, _, place = message.partition(" - at `$")
+    key = place.rstrip("`").lstrip(".")
+    value: Any = raw
+    for step in re.findall(r"[^.\[\]]+", key):
+        try:
+            value = value[int(step)] if step.isdigit() else value[step]
+        except (KeyError, IndexError, TypeError):
+            return f"{key}: {reason}."
+    shown = f" = {value!r}" if key and not isinstance(value, (dict, list)) else ""
+    return f"{key or 'the file'}{shown}: {reason}."
+
+
+def _faults(settings: Settings) -> Iterable[str]:
+    yield from _broker_faults(settings.broker)
+    yield from _screen_faults(settings.screen)
+    yield from _name_faults(settings)
+    yield from _lane_faults(settings)
+    for device in settings.thermometer:
+        try:
+            thermometer.load(device.driver)
+        except DriverUnknown as error:
+            yield f"thermometer.{device.name}.driver = {device.driver!r}: {error}."
+    for low, high in limits.ORDERED:
+        one, other = getattr(settings.screening, low), getattr(settings.screening, high)
+        if one > other:
+            yield f"screening.{low} = {one!r}: it is above {high} = {other!r}."
+    if settings.uplink.patience_s > settings.uplink.patience_s_max:
+        yield f"uplink.patience_s = {settings.uplink.patience_s!r}: it is above patience_s_max."
+
+
+def _broker_faults(broker: Broker) -> Iterable[str]:
+    try:
+        parts = urlsplit(broker.url)
+        port = parts.port
+    except ValueError as error:
+        yield f"broker.url = {broker.url!r}: {error}."
+        return
+    if parts.username or parts.password:
+        yield "broker.url: it holds a name or password; use username and password_credential."
+    elif parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname or port == 0:
+        yield f"broker.url = {broker.url!r}: mqtt://HOST:PORT or mqtts://HOST:PORT is wanted."
+    elif parts.path not in {"", "/"} or parts.query:
+        yield f"broker.url = {broker.url!r}: nothing may follow the port."
+    if broker.password_credential and broker.password_file:
+        yield "broker.password_file: password_credential is set too; keep one."
+    if (broker.cert_file is None) != (broker.key_file is None):
+        yield "broker.cert_file: cert_file and key_file go together."
+    if not broker.tls and (broker.ca_file or broker.cert_file):
+        yield f"broker.ca_file: the url {broker.url!r} is not mqtts://, so nothing is encrypted."
+
+
+def _screen_faults(screen: ScreenSettings) -> Iterable[str]:
+    if screen.host not in {"127.0.0.1", "localhost", "::1"}:
+        yield f"screen.listen = {screen.listen!r}: the page has no login; listen on 127.0.0.1."
+    port = screen.listen.rpartition(":")[2]
+    if not port.isdigit() or int(port) > 65535:
+        yield f"screen.listen = {screen.listen!r}: a port from 0 to 65535 is wanted."
+
+
+def _name_faults(settings: Settings) -> Iterable[str]:
+    seen: dict[str, str] = {}
+    for table in ("lane", "thermometer", "camera"):
+        for item in getattr(settings, table):
+            if item.name in seen:
+                yield f"{table}.name = {item.name!r}: a {seen[item.name]} has this name already."
+            seen[item.name] = table
+    ports: dict[str, str] = {}
+    for device in settings.thermometer:
+        if device.port in ports:
+            yield (
+                f"thermometer.{device.name}.port = {device.port!r}:"
+                f" {ports[device.port]} is on it already."
+            )
+        ports[device.port] = device.name
+
+
+def _lane_faults(settings: Settings) -> Iterable[str]:
+    thermometers = {device.name for device in settings.thermometer}
+    cameras = {device.name for device in settings.camera}
+    for lane in settings.lane:
+        for word, wanted, known in (
+            ("thermometers", lane.thermometers, thermometers),
+            ("cameras", lane.cameras, cameras),
+        ):
+            for name in wanted:
+                if name not in known:
+                    there = ", ".join(sorted(known)) or "none"
+                    yield f"lane.{lane.name}.{word} = {name!r}: no such device; there are: {there}."
+        if lane.zone and len(lane.zone) < 3:
+            yield f"lane.{lane.name}.zone: a zone has three corners or more."
+        if lane.takes_temperature and not lane.thermometers:
+            yield f"lane.{lane.name}.takes_temperature = true: the lane has no thermometer."
+    used = {name for lane in settings.lane for name in (*lane.thermometers, *lane.cameras)}
+    for name in sorted((thermometers | cameras) - used):
+        yield f"device {name!r}: no lane uses it."
+
+
+def password(broker: Broker) -> str | None:
+    """Read the broker's password from its credential or file; raises SecretMissing."""
+    if broker.password_credential:
+        return systemd.credential(broker.password_credential).decode().strip()
+    if broker.password_file:
+        try:
+            return Path(broker.password_file).read_text().strip()
+        except OSError as error:
+            raise SecretMissing(
+                f"The password file {broker.password_file} cannot be read ({error.strerror})."
+            ) from error
+    return None
+
+
+def data_folder(settings: Settings) -> Path:
+    """Make the gate's folder, for this user alone."""
+    folder = Path(settings.data_dir)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not os.access(folder, os.W_OK):
+        raise SettingsRefused(f"data_dir = {settings.data_dir!r}: this user cannot write there.")
+    return folder
