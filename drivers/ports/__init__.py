@@ -1,0 +1,96 @@
+"""Ports as URLs, opened through pyserial's own `serial_for_url`.
+
+A device file, `socket://HOST:PORT`, `spy://...`, `sim://DRIVER?...` (a pretend device) and
+`replay://FILE` (a capture) are all one to a driver. The pretend device is chosen in the
+settings, never by default, and no test patches `serial.Serial`.
+
+A port that goes away shows itself as one of four kinds of exception, depending on the call that
+meets it first: SerialException, OSError, termios.error (which is no OSError) and TypeError (the
+descriptor is None by then). All four become one PortLost.
+"""
+
+import errno
+import termios
+from typing import Final
+
+import serial
+
+from drivers.errors import DriverUnknown, PortLost, PortRefused
+
+__all__ = ["Port", "open_port"]
+
+LOST: Final = (serial.SerialException, OSError, termios.error, TypeError)
+CHUNK_BYTES_MAX: Final = 4096
+
+if __name__ not in serial.protocol_handler_packages:
+    serial.protocol_handler_packages.append(__name__)
+
+
+class Port:
+    """An open port: reads what is there, never waits for a number of bytes."""
+
+    def __init__(self, line: serial.SerialBase, url: str) -> None:
+        self._line = line
+        self.url = url
+
+    def read_chunk(self, wait_s: float) -> bytes:
+        """Wait for a first byte, at most so long, and take all that is there; raises PortLost."""
+        try:
+            if self._line.timeout != wait_s:
+                self._line.timeout = wait_s
+            first: bytes = self._line.read(1)
+            if not first:
+                return b""
+            waiting = min(self._line.in_waiting, CHUNK_BYTES_MAX - 1)
+            more: bytes = self._line.read(waiting) if waiting else b""
+        except LOST as error:
+            raise self._lost(error) from error
+        return first + more
+
+    def write(self, request: bytes) -> None:
+        """Send a poll; raises PortLost."""
+        try:
+            self._line.write(request)
+        except LOST as error:
+            raise self._lost(error) from error
+
+    def flush_input(self) -> None:
+        """Throw away what waits to be read; raises PortLost."""
+        try:
+            self._line.reset_input_buffer()
+        except LOST as error:
+            raise self._lost(error) from error
+
+    def close(self) -> None:
+        """Close; a port that is already gone is closed."""
+        try:
+            self._line.close()
+        except LOST:
+            return
+
+    def _lost(self, error: Exception) -> PortLost:
+        return PortLost(f"{self.url} is gone ({error}); plug it in again, check cable and hub")
+
+
+def open_port(url: str, baud: int) -> Port:
+    """Open a port for us alone; raises PortRefused with a reason and what to do."""
+    try:
+        line = serial.serial_for_url(
+            url, baudrate=baud, exclusive=True, timeout=0.1, write_timeout=1.0
+        )
+    except (ValueError, DriverUnknown) as error:
+        raise PortRefused("refused", f"{url}: {error}; correct the port's address") from error
+    except LOST as error:
+        raise _refused(url, error) from error
+    return Port(line, url)
+
+
+def _refused(url: str, error: Exception) -> PortRefused:
+    number = getattr(error, "errno", None)
+    if number in (errno.ENOENT, errno.ENXIO, errno.ENODEV):
+        return PortRefused("missing", f"{url} is not there; plug it in, check the udev rule")
+    if number in (errno.EACCES, errno.EPERM):
+        return PortRefused("denied", f"{url} may not be opened; add the user to group dialout")
+    if number in (errno.EAGAIN, errno.EBUSY, errno.EWOULDBLOCK) or "lock" in str(error):
+        return PortRefused("busy", f"{url} is held by another program; stop that one first")
+    return PortRefused("refused", f"{url} cannot be opened ({error})")
