@@ -1,0 +1,164 @@
+// The guard's page: one screen, no scrolling; it shows the newest view and sends touches.
+
+import { html, render } from "/vendor/preact-htm.js";
+import { begin, send, watch } from "/live.js";
+import { Fit, Key, isSmall } from "/kit.js";
+import { Idle, OpenKey, Passage } from "/passage.js";
+import { Lanes, laneNames } from "/lanes.js";
+import { AlertRow, Overlay, wantsWord } from "/overlays.js";
+import { Strip } from "/strip.js";
+import { WORDS, degrees, said } from "/words.js";
+
+/** A second touch within this time is the same touch; so is one on a passage that just came. */
+const SAME_TOUCH_S = 0.7;
+const NOTE_S = 4;
+const OF_A_PASSAGE = ["plate", "temperature", "override", "persons"];
+
+let state = {
+  view: null,
+  language: localStorage.getItem("language") ?? begin.language,
+  chosen: null,
+  open: null,
+  note: null,
+};
+let changedAt = -Infinity;
+const touchedAt = new Map();
+
+function put(change) {
+  state = { ...state, ...change };
+  document.documentElement.lang = state.language === "zh" ? "zh-CN" : "en";
+  render(html`<${Page} ...${state} />`, document.getElementById("page"));
+}
+
+const now_s = () => performance.now() / 1000;
+
+function take(view) {
+  const chosen = choose(view);
+  if (passageKey(view, chosen) !== passageKey(state.view, state.chosen)) changedAt = now_s();
+  const { open } = state;
+  const over = open !== null && open.key !== undefined && open.key !== passageKey(view, chosen);
+  put({ view, chosen, open: over ? null : open });
+}
+
+/** Keep the lane that is shown, unless it is free and another is not. */
+function choose(view) {
+  const shown = view.lanes.find((lane) => lane.lane === state.chosen);
+  if (shown === undefined) return view.lanes[0].lane;
+  if (shown.passage !== null || state.open !== null) return shown.lane;
+  const busy = view.lanes.find((lane) => lane.passage !== null);
+  return busy === undefined ? shown.lane : busy.lane;
+}
+
+function passageKey(view, name) {
+  const lane = view?.lanes.find((one) => one.lane === name);
+  return lane?.passage?.key ?? null;
+}
+
+async function touch(what) {
+  const { taken, why } = await send(what);
+  if (!taken) note(why);
+}
+
+function note(why) {
+  const words = WORDS[state.language];
+  put({ note: why ? words.sent_refused(why) : words.not_sent });
+  setTimeout(() => put({ note: null }), NOTE_S * 1000);
+}
+
+const act = {
+  touch,
+  /** Send unless the same key was touched just now. */
+  once(name, what) {
+    if (now_s() - (touchedAt.get(name) ?? -Infinity) < SAME_TOUCH_S) return;
+    touchedAt.set(name, now_s());
+    touch(what);
+  },
+  /** As `once`, and never for a passage that the guard cannot have seen yet. */
+  next(lane) {
+    if (now_s() - changedAt < SAME_TOUCH_S) return;
+    act.once("next", { touch: "NextTouched", lane });
+  },
+  open(name) {
+    const key = OF_A_PASSAGE.includes(name) ? passageKey(state.view, state.chosen) : undefined;
+    put({ open: { name, key } });
+  },
+  language() {
+    const language = state.language === "zh" ? "en" : "zh";
+    localStorage.setItem("language", language);
+    put({ language });
+  },
+  get languageNow() {
+    return state.language;
+  },
+};
+
+function Page({ view, language, chosen, open, note: said_ }) {
+  const words = WORDS[language];
+  if (view === null) return null;
+  const lane = view.lanes.find((one) => one.lane === chosen);
+  const names = laneNames(words, view.lanes);
+  const many = view.lanes.length > 1;
+  const close = () => put({ open: null });
+  return html`<main class=${`page ${language} ${many ? "many" : ""}`}>
+    <${Strip} words=${words} view=${view} language=${language} />
+    ${many && html`<${Lanes} words=${words} view=${view} names=${names} chosen=${chosen}
+      choose=${(name) => { changedAt = now_s(); put({ chosen: name, open: null }); }} />`}
+    <div class="main">
+      <${Notices} words=${words} view=${view} names=${names} />
+      ${lane.passage === null
+        ? html`<${Idle} words=${words} lane=${lane} view=${view} act=${act} />`
+        : html`<${Passage} words=${words} lane=${lane} act=${act} />`}
+    </div>
+    <${Side} words=${words} view=${view} lane=${lane} names=${names} many=${many} />
+    ${open !== null && html`<div class="over"><${Overlay} key=${open.name} open=${open} words=${words}
+      view=${view} lane=${lane} names=${names} home=${begin.home} close=${close} act=${act} /></div>`}
+    ${said_ && html`<div class="note" role="status"><${Fit}>${said_}<//></div>`}
+  </main>`;
+}
+
+/** What waits for the guard's word: the gravest alert, and a reading that is nobody's. */
+function Notices({ words, view, names }) {
+  const waiting = view.alerts.filter(wantsWord).sort((a, b) => a.priority - b.priority);
+  const [reading] = view.unassigned;
+  if (waiting.length === 0 && reading === undefined) return null;
+  return html`<div class="notices">
+    ${waiting.length > 0 && html`<${AlertRow} words=${words} alert=${waiting[0]} names=${names} act=${act} />`}
+    ${waiting.length > 1 && html`<${Key} name="alerts" class="more-alerts" on=${() => act.open("alerts")}>
+      <${Fit} min=${12}>${words.more_alerts(waiting.length - 1)}<//>
+    <//>`}
+    ${reading !== undefined && html`<${Key} name="whose" class="whose" on=${() => act.open("whose")}>
+      <${Fit} min=${12}>
+        ${reading.estimate_centi_c === null ? said(words.result, reading.result) : `${degrees(reading.estimate_centi_c)}℃`}
+        <br /><b>${words.whose}</b>
+      <//>
+    <//>`}
+  </div>`;
+}
+
+/** Always there: emergency for each lane with a barrier, open, next, more. */
+function Side({ words, view, lane, names, many }) {
+  const cars = view.lanes.filter((one) => one.way !== "foot");
+  const gates = cars.length === 2 ? cars : [cars.includes(lane) || cars.length === 0 ? lane : cars[0]];
+  return html`<aside class="side">
+    <div class="emergencies">
+      ${gates.map((one) => html`<${Key} name=${`emergency-${one.lane}`} class="emergency"
+          on=${() => act.once(`emergency-${one.lane}`, { touch: "EmergencyTouched", lane: one.lane })}>
+        <${Fit}>${words.emergency}${many ? html`<br />${names[one.lane]}` : ""}<//>
+      <//>`)}
+    </div>
+    ${!isSmall() && html`<${OpenKey} words=${words} lane=${lane} act=${act} />`}
+    <${Key} name="next" class="next" off=${lane.passage === null} on=${() => act.next(lane.lane)}>
+      <${Fit}>${words.next_one}${many ? html`<br /><small>${names[lane.lane]}</small>` : ""}<//>
+    <//>
+    <div class="corner">
+      <${Key} name="more" on=${() => act.open("more")}><${Fit}>${words.more}<//><//>
+      ${!isSmall() && html`<${Key} name="language" on=${act.language}><${Fit}>${words.language_other}<//><//>`}
+    </div>
+  </aside>`;
+}
+
+addEventListener("contextmenu", (event) => event.preventDefault());
+matchMedia("(max-width: 640px), (max-height: 400px)").addEventListener("change", () => put({}));
+// A fault in the drawing must not leave an old picture standing.
+addEventListener("error", () => setTimeout(() => location.reload(), 5000));
+watch(take);

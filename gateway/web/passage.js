@@ -1,0 +1,181 @@
+// The passage shown large: what was decided and why, what to do next, plate, persons.
+
+import { html } from "/vendor/preact-htm.js";
+import { Fit, Key, Shape, isSmall } from "/kit.js";
+import { aged, degrees, said } from "/words.js";
+import { painted } from "/plate.js";
+
+const FEVER = ["SUSPECT_FEVER", "FEVER_CONFIRMED"];
+const FINE = ["NORMAL", "CLEARED"];
+
+/** The shape of a person's result. */
+export function personShape(person) {
+  if (person.result === null || person.result === undefined || person.result === "waiting") return "waiting";
+  if (FINE.includes(person.result)) return "admit";
+  return FEVER.includes(person.result) ? "refer" : "recheck";
+}
+
+/** The words of a person's result. */
+export function resultOf(words, person) {
+  return said(words.result, person.result ?? "waiting");
+}
+
+const GRAVITY = { refer: 3, recheck: 2, waiting: 1, admit: 0 };
+
+function worstFirst(persons) {
+  return [...persons].sort((a, b) => GRAVITY[personShape(b)] - GRAVITY[personShape(a)]
+    || b.person - a.person);
+}
+
+/** A free lane: what the last passage came to, for as long as the view tells. */
+export function Idle({ words, lane, view, act }) {
+  return html`<section class="passage idle">
+    <div class="free-words">
+      <${Shape} of="free" />
+      <${Fit} class="decision-word">${words.idle}<//>
+      <${Fit} class="free-do">${words.idle_do}<//>
+    </div>
+    <${Fit} class="last">
+      ${lane.last && html`<${Shape} of=${lane.last.decision} />${words.last(
+        words.decision[lane.last.decision] ?? lane.last.decision, aged(words, lane.last.ago_s))}`}
+    <//>
+    <${Key} name="somebody" class="primary" on=${() => act.open("arrival")}>${words.somebody}<//>
+    <${Fit} class="today" min=${12}>${words.today(view.status.today)}<//>
+  </section>`;
+}
+
+/** The passage in the lane. */
+export function Passage({ words, lane, act }) {
+  const { passage } = lane;
+  const waitingOut = passage.decision === "waiting" && lane.way === "out";
+  return html`<section class=${`passage decided-${passage.decision}`}>
+    <div class=${`decision ${passage.decision}`} data-name="decision">
+      <${Shape} of=${passage.decision} />
+      <div class="decision-words">
+        <${Fit} class="decision-word">
+          ${waitingOut ? words.waiting_out : words.decision[passage.decision]}
+        <//>
+        <${Fit} class="reasons" min=${12}>${reasonsText(words, passage)}<//>
+      </div>
+      <${Temperature} words=${words} passage=${passage} />
+    </div>
+    ${passage.recorded === false && html`<div class="not-recorded" data-name="not-recorded">
+      <${Shape} of="device" /><${Fit} min=${12}>${words.not_recorded_do}<//>
+    </div>`}
+    <${Fit} class="todo" min=${12}>${todoText(words, passage)}<//>
+    <div class="who">
+      <${Plate} words=${words} passage=${passage} act=${act} />
+      <${Persons} words=${words} lane=${lane} act=${act} />
+    </div>
+    <${Actions} words=${words} lane=${lane} act=${act} />
+  </section>`;
+}
+
+function reasonsText(words, passage) {
+  const said_ = passage.reasons.map((code) => said(words.reason, code));
+  if (passage.overridden) said_.unshift(words.overridden);
+  return [...new Set(said_)].slice(0, 3).join(" · ");
+}
+
+function todoText(words, passage) {
+  const codes = passage.next.length > 0 ? passage.next : worstFirst(passage.persons).slice(0, 1)
+    .map((person) => person.next);
+  const waits = passage.persons.map((person) => person.wait_s).filter((wait_s) => wait_s > 0);
+  const parts = [...new Set(codes)].slice(0, 2).map((code) => said(words.next, code));
+  if (parts.length === 0) return "";
+  if (waits.length > 0) parts.unshift(words.wait_left(clockLike(Math.max(...waits))));
+  return `➜ ${parts.join(" · ")}`;
+}
+
+function clockLike(seconds) {
+  const whole = Math.ceil(seconds);
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
+}
+
+/** The worst person's temperature; a raw value is never shown as if it were judged. */
+function Temperature({ words, passage }) {
+  const [person] = worstFirst(passage.persons);
+  if (passage.measuring) return html`<div class="temperature"><${Fit} class="degrees-word">${words.measuring}<//></div>`;
+  if (person === undefined) return html`<div class="temperature"><div class="degrees">––.–</div></div>`;
+  const judged = person.estimate_centi_c;
+  return html`<div class="temperature">
+    <${Fit} class=${`degrees ${judged === null ? "raw" : ""}`}>
+      ${judged !== null ? `${degrees(judged)}℃`
+        : person.raw_centi_c !== null ? `(${degrees(person.raw_centi_c)})` : "––.–"}
+    <//>
+    <${Fit} class="degrees-who" min=${12}>
+      ${passage.persons.length > 1 ? `${words.person(person.person)} ` : ""}${resultOf(words, person)}
+    <//>
+  </div>`;
+}
+
+function Plate({ words, passage, act }) {
+  const { plate, traveller } = passage;
+  if (traveller !== "vehicle") {
+    const text = traveller === "bicycle" ? words.plate_bicycle : words.plate_foot;
+    return html`<div class="plate none"><${Fit} class="plate-note" min=${12}>${text}<//></div>`;
+  }
+  return html`<button type="button" data-name="plate" class=${`plate ${plate.status}`}
+      onClick=${() => act.open("plate")}>
+    ${plate.crop && html`<img src=${plate.crop} alt="" />`}
+    ${plate.text && html`<${Fit} class=${`plate-text ${plate.plate_kind}`} min=${14}>${painted(plate.text)}<//>`}
+    <${Fit} class="plate-note" min=${12}>
+      ${plate.status !== "read" && html`<span class="plate-mark">${plate.status === "typed" ? "✎" : "?"}</span>`}
+      ${words.plate[plate.status]}
+      ${plate.status === "unsure" ? ` ${plate.confidence_pct}%` : ""}
+    <//>
+  </button>`;
+}
+
+function Persons({ words, lane, act }) {
+  const { persons } = lane.passage;
+  const room = isSmall() ? 2 : 3;
+  const order = worstFirst(persons);
+  const shown = persons.length > room ? order.slice(0, room - 1) : [...persons];
+  return html`<div class=${`persons n${Math.min(persons.length, room)}`}>
+    ${shown.map((person) => html`<button type="button" data-name=${`again-${person.person}`}
+        class=${`person ${personShape(person)} ${person.marked ? "marked" : ""}`}
+        onClick=${() => act.touch({ touch: "AgainTouched", lane: lane.lane, person: person.person })}>
+      <span class="person-top">
+        <${Shape} of=${personShape(person)} />
+        <${Fit} class="person-what" min=${12}>
+          ${words.person(person.person)} ${person.estimate_centi_c !== null ? degrees(person.estimate_centi_c) : ""}
+          <br />${resultOf(words, person)}${person.attempts > 1 ? ` ×${person.attempts}` : ""}
+        <//>
+      </span>
+      <${Fit} class="person-again" min=${12}>${person.marked ? `● ${words.again_marked}` : `↻ ${words.again}`}<//>
+    </button>`)}
+    ${persons.length > room && html`<${Key} name="persons" class="person" on=${() => act.open("persons")}>
+      <${Fit}>${words.more_persons(persons.length - shown.length)}<//>
+    <//>`}
+  </div>`;
+}
+
+function Actions({ words, lane, act }) {
+  const { passage } = lane;
+  const open = html`<${OpenKey} words=${words} lane=${lane} act=${act} />`;
+  const nextPerson = html`<${Key} name="next-person" class="one"
+    on=${() => act.touch({ touch: "PersonTouched", lane: lane.lane })}>
+      <${Fit}>${words.next_person}<//><//>`;
+  const typed = html`<${Key} name="temperature" class="one" on=${() => act.open("temperature")}>
+    <${Fit}>${words.type_temperature}<//><//>`;
+  const override = html`<${Key} name="override" class="one" on=${() => act.open("override")}>
+    <${Fit}>${words.override}<//><//>`;
+  if (isSmall()) {
+    return html`<div class="actions">
+      ${passage.decision === "admit" ? open : override}${nextPerson}${typed}
+    </div>`;
+  }
+  const plate = html`<${Key} name="fix-plate" class="one" off=${passage.traveller !== "vehicle"}
+    on=${() => act.open("plate")}><${Fit}>${words.fix_plate}<//><//>`;
+  return html`<div class="actions">${nextPerson}${typed}${plate}${override}</div>`;
+}
+
+/** Open the barrier: alive only when the passage is admitted; otherwise there is "override". */
+export function OpenKey({ words, lane, act }) {
+  const can = lane.passage !== null && lane.passage.decision === "admit";
+  return html`<${Key} name="open" class=${`open ${can ? "go" : ""}`} off=${!can}
+    on=${() => act.once("open", { touch: "OpenTouched", lane: lane.lane })}>
+    <${Fit}>${can ? words.open : words.open_not}<//>
+  <//>`;
+}

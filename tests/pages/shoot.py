@@ -1,0 +1,89 @@
+"""Take the screenshots kept in docs/screens: `python -m tests.pages.shoot [wall|gate]`."""
+
+import re
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+from playwright.sync_api import Browser, Page
+
+from tests.pages.stage import CLIPPED, SIZES, Stage, chromium, page_of
+from tests.pages.views import STATES, state
+
+SCREENS = Path(__file__).parents[2] / "docs" / "screens"
+PADS = {
+    "pad-plate": ("admit", ["fix-plate|plate"]),
+    "pad-plate-unsure": ("cold", ["fix-plate|plate"]),
+    "pad-plate-letters": ("admit", ["fix-plate|plate", "key-鲁", "key-M", "key-7"]),
+    "pad-temperature": ("trouble", ["temperature", "key-3", "key-7"]),
+    "override-reason": ("refer", ["override", "decide-admit"]),
+    "override-name": ("refer", ["override", "decide-admit", "reason-0"]),
+    "alerts": ("trouble", ["more", "more-alerts"]),
+    "whose": ("refer", ["whose"]),
+    "more": ("refer", ["more"]),
+    "persons": ("refer", ["persons"]),
+    "status": ("trouble", ["more", "more-status"]),
+    "arrival": ("idle", ["somebody"]),
+}
+"""Overlays: the state they are opened in, and the keys that lead there."""
+
+
+def tap(page: Page, name: str) -> None:
+    """Tap the first key of these names."""
+    found = page.locator(",".join(f'[data-name="{one}"]' for one in name.split("|")))
+    found.first.tap()
+
+
+def keep(page: Page, name: str) -> None:
+    """Keep a picture, with few colours so that it is small."""
+    SCREENS.mkdir(parents=True, exist_ok=True)
+    picture = cv2.imdecode(np.frombuffer(page.screenshot(), np.uint8), cv2.IMREAD_COLOR)
+    cv2.imwrite(str(SCREENS / f"{name}.png"), picture, [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    faults = page.evaluate(CLIPPED)
+    if faults:
+        print(name, *faults[:12], sep="\n    ")
+
+
+def shoot_gate(browser: Browser, only: str) -> None:
+    """The guard's screen: every state and every overlay."""
+    for size, (width, height) in SIZES.items():
+        for language in ("zh", "en"):
+            with Stage(language=language) as stage, page_of(browser, width, height) as page:
+                stage.show(state("idle"))
+                page.goto(stage.screen.url)
+                page.wait_for_selector(".page")
+                for name in STATES:
+                    if not re.search(only, name):
+                        continue
+                    stage.show(state(name) | {"now_ms": 1_581_400_860_000})
+                    page.wait_for_timeout(350)
+                    keep(page, f"gate-{size}-{language}-{name}")
+                for name, (behind, keys) in PADS.items():
+                    if not re.search(only, name):
+                        continue
+                    stage.show(state(behind))
+                    page.reload()
+                    page.wait_for_selector(".page")
+                    page.wait_for_timeout(250)
+                    for key in keys:
+                        tap(page, key)
+                    page.wait_for_timeout(100)
+                    keep(page, f"gate-{size}-{language}-{name}")
+                if re.search(only, "not-live"):
+                    stage.fall_silent()
+                    page.wait_for_selector('#gone[data-on="yes"]')
+                    keep(page, f"gate-{size}-{language}-not-live")
+
+
+def main() -> None:
+    """Shoot what is asked for; all by default."""
+    what = sys.argv[1] if len(sys.argv) > 1 else "gate wall"
+    only = sys.argv[2] if len(sys.argv) > 2 else ""
+    with chromium() as browser:
+        if "gate" in what:
+            shoot_gate(browser, only)
+
+
+if __name__ == "__main__":
+    main()

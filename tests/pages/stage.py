@@ -1,0 +1,193 @@
+"""A real Screen server, a real Chromium, and what both need to stand on."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import cv2
+import msgspec
+import numpy as np
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from gateway.events import Event
+from gateway.screen import Screen
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-features=Translate",
+]
+SIZES = {"800x480": (800, 480), "480x320": (480, 320)}
+TEN_MM = {"800x480": 52, "480x320": 65}
+"""Pixels of 10 mm: 5.2 px/mm on the 7-inch panel, 6.5 on the 3.5-inch one."""
+
+
+def drawn_crop() -> bytes:
+    """A blue plate of nobody, as the camera's child would send it."""
+    picture = np.full((70, 220, 3), (150, 60, 10), np.uint8)
+    cv2.rectangle(picture, (4, 4), (215, 65), (255, 255, 255), 2)
+    cv2.putText(picture, "M-7A258", (14, 50), cv2.FONT_HERSHEY_SIMPLEX, 1.5, (255, 255, 255), 4)
+    done, jpeg = cv2.imencode(".jpg", picture)
+    assert done
+    return bytes(jpeg)
+
+
+class Stage:
+    """The server with the newest view shown again and again, as the gateway's loop does."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.touches: list[Event] = []
+        self.touched = threading.Condition()
+        self._view = b""
+        self._beating = threading.Event()
+        self._end = threading.Event()
+        crop = drawn_crop()
+        self.screen = Screen(
+            "127.0.0.1",
+            settings.pop("port", 0),
+            self._touch,
+            lambda passage: crop if passage == 12 else None,
+            home_province="鲁",
+            **settings,
+        )
+        self._thread = threading.Thread(target=self._beat)
+
+    def _touch(self, event: Event) -> None:
+        with self.touched:
+            self.touches.append(event)
+            self.touched.notify_all()
+
+    def _beat(self) -> None:
+        while not self._end.wait(0.2):
+            if self._beating.is_set():
+                self.screen.show(self._view)
+
+    def show(self, view: dict) -> None:
+        """Show this from now on."""
+        self._view = msgspec.json.encode(view)
+        self._beating.set()
+        self.screen.show(self._view)
+
+    def fall_silent(self) -> None:
+        """Be a gateway whose loop hangs while its server still answers."""
+        self._beating.clear()
+
+    def wait_touch(self, count: int = 1, wait_s: float = 5.0) -> list[Event]:
+        """Wait until so many touches came."""
+        with self.touched:
+            assert self.touched.wait_for(lambda: len(self.touches) >= count, wait_s), self.touches
+            return list(self.touches)
+
+    def __enter__(self) -> "Stage":
+        self.screen.start()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join()
+        self.screen.close()
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium, headless."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
+def page_of(browser: Browser, width: int, height: int, **settings: Any) -> Iterator[Page]:
+    """A fresh page of one size; an error in its script fails the test."""
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        has_touch=True,
+        timezone_id="Asia/Shanghai",
+        locale="zh-CN",
+        **settings,
+    )
+    context.set_default_timeout(5000)
+    page = context.new_page()
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    try:
+        yield page
+        assert not faults, faults
+    finally:
+        context.close()
+
+
+def wait_until(condition: Callable[[], Any], wait_s: float = 5.0, what: str = "it") -> Any:
+    """Wait for a condition with a bound."""
+    end = time.monotonic() + wait_s
+    while True:
+        found = condition()
+        if found:
+            return found
+        assert time.monotonic() < end, f"waited {wait_s} s for {what}"
+        threading.Event().wait(0.02)
+
+
+CLIPPED = """
+() => {
+  const faults = [];
+  const seen = (e) => e.checkVisibility({opacityProperty: false}) && e.getClientRects().length > 0;
+  const root = document.documentElement;
+  if (root.scrollWidth > root.clientWidth + 1) faults.push(`page is ${root.scrollWidth} wide`);
+  if (root.scrollHeight > innerHeight + 1 && !window.mayScroll) faults.push(`page is ${root.scrollHeight} high`);
+  const wide = innerWidth + 0.5;
+  const high = (window.mayScroll ? root.scrollHeight : innerHeight) + 0.5;
+  const name = (e) => `${e.tagName}.${e.className.baseVal ?? e.className} "${e.textContent.trim().slice(0, 40)}"`;
+  // An overlay covers what is beneath it: only what can be touched or read on top counts.
+  const top = document.querySelector(".over");
+  for (const e of document.body.querySelectorAll("*")) {
+    if (!seen(e) || e.closest("svg")?.contains(e.parentElement)) continue;
+    if (top && e.closest(".main, .lanes, .strip") && !top.contains(e)) continue;
+    const text = [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim() !== "");
+    const box = e.getBoundingClientRect();
+    if (!text && e.tagName !== "BUTTON" && e.tagName !== "svg" && e.tagName !== "IMG") continue;
+    if (box.left < -0.5 || box.top < -0.5 || box.right > wide || box.bottom > high)
+      faults.push(`outside: ${name(e)} ${Math.round(box.right)}x${Math.round(box.bottom)}`);
+    if (e.tagName === "svg" && (box.width < 6 || box.height < 6)) faults.push(`squeezed: ${name(e)}`);
+    if (e.tagName === "INPUT") continue;
+    if (e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0) faults.push(`cut right: ${name(e)} ${e.scrollWidth}>${e.clientWidth}`);
+    if (e.scrollHeight > e.clientHeight + 2 && e.clientHeight > 0) faults.push(`cut below: ${name(e)} ${e.scrollHeight}>${e.clientHeight}`);
+    if (!text) continue;
+    const range = document.createRange();
+    range.selectNodeContents(e);
+    for (const line of range.getClientRects()) {
+      for (let p = e; p && p !== document.body; p = p.parentElement) {
+        const clip = getComputedStyle(p);
+        if (clip.overflow === "visible") continue;
+        const edge = p.getBoundingClientRect();
+        if (line.right > edge.right + 1.5 || line.left < edge.left - 1.5 || line.bottom > edge.bottom + 2.5 || line.top < edge.top - 2.5)
+          { faults.push(`clipped by ${name(p)}: ${name(e)}`); break; }
+      }
+    }
+    const size = parseFloat(getComputedStyle(e).fontSize);
+    if (size < 11) faults.push(`too small: ${name(e)} ${size}px`);
+  }
+  // Two keys must not lie on each other.
+  const keys = [...document.querySelectorAll("button")].filter((e) => seen(e)
+    && !(top && e.closest(".main, .lanes, .strip") && !top.contains(e)));
+  for (let i = 0; i < keys.length; i++) for (let j = i + 1; j < keys.length; j++) {
+    const a = keys[i].getBoundingClientRect(), b = keys[j].getBoundingClientRect();
+    if (a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1)
+      faults.push(`overlap: ${name(keys[i])} / ${name(keys[j])}`);
+  }
+  return [...new Set(faults)];
+}
+"""
+"""What is cut off, squeezed, outside the window or lying on something else; empty when all is well."""
