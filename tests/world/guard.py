@@ -1,0 +1,233 @@
+"""The guard: walks up, measures, looks at the screen, does what it says, forgets a touch at times.
+
+He is truthful: he never touches what is not so. He knows only what he did and what he sees.
+"""
+
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from gateway import events
+from tests.world.clockwork import Process
+from tests.world.lanes import Gun, Street
+from tests.world.truth import Act, Person, Visit
+
+PATIENCE = 9
+"""So often he looks at one passage before he waves it on or takes it aside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """How often he does what he should."""
+
+    says_next_person: float = 0.7
+    says_again: float = 0.92
+    answers_whose: float = 0.6
+    says_next: float = 0.75
+    says_arrival: float = 0.7
+    types_plate: float = 0.5
+    overrides: float = 0.01
+    waits_in_shelter: float = 0.25
+    acknowledges: float = 0.5
+
+
+@dataclass(slots=True, eq=False)
+class Guard:
+    """One guard at one lane, with the lane's thermometer in his hand."""
+
+    street: Street
+    lane: str
+    gun: Gun
+    habits: Habits
+    serving: Visit | None = None
+
+    @property
+    def rng(self) -> Random:
+        """The street's chance."""
+        return self.street.rng
+
+    # --- Looking ----------------------------------------------------------------------------
+
+    def look(self) -> dict[str, Any] | None:
+        """Look at this lane on the screen; None when it is dark or shows no passage."""
+        screen = self.street.house.screen()
+        if screen is None:
+            return None
+        lane = next((lane for lane in screen["lanes"] if lane["lane"] == self.lane), None)
+        return lane["passage"] if lane else None
+
+    def notice(self, visit: Visit, person: Person | None) -> None:
+        """Connect the person just measured with the number that the screen now shows."""
+        passage = self.look()
+        if passage is None or person is None:
+            return
+        known = set(visit.numbers.values())
+        fresh = [p["person"] for p in passage["persons"] if p["person"] not in known]
+        if len(fresh) == 1:
+            visit.numbers[person.person] = fresh[0]
+
+    def whose(self, visit: Visit) -> Process:
+        """Answer the screen's "whose?" for what he measured himself, if it is of this visit."""
+        screen = self.street.house.screen()
+        for reading in list(screen["unassigned"]) if screen else ():
+            if reading.get("device") != self.gun.device:
+                continue
+            found = self.gun.remembered(self.street.now - (reading["ago_s"] or 0.0))
+            if not found or found[0] is not visit or found[1] is None:
+                continue
+            if not self.street.chance(self.habits.answers_whose):
+                continue
+            number = visit.numbers.get(found[1].person)
+            self.touch(
+                events.ReadingAssigned(reading["reading"], self.lane, number), visit, found[1]
+            )
+            yield 0.3
+            if number is None:
+                self.notice(visit, found[1])
+
+    # --- Acting -----------------------------------------------------------------------------
+
+    def touch(
+        self, event: events.Event, visit: Visit | None = None, person: Person | None = None,
+        centi_c: int | None = None, said: str = "",
+    ) -> None:  # fmt: skip
+        """Touch the screen; a dark screen feels nothing."""
+        street = self.street
+        if not street.house.up:
+            return
+        street.log.acts.append(
+            Act(
+                street.post.gate,
+                street.now,
+                self.lane,
+                type(event).__name__,
+                visit.visit if visit else None,
+                person.person if person else None,
+                centi_c,
+                said,
+            )
+        )
+        street.house.offer(event)
+
+    def measure(self, visit: Visit, person: Person, kind: str = "good", **how: Any) -> Process:
+        """Measure somebody, then glance at the screen."""
+        yield from self.gun.point(self.lane, visit, person, kind, **how)
+        yield 0.4
+        self.notice(visit, person)
+
+    def again(self, visit: Visit, person: Person, number: int) -> Process:
+        """Measure this person again, mostly saying so."""
+        yield self.street.between(1.0, 2.5)
+        if self.street.chance(self.habits.says_again):
+            self.touch(events.AgainTouched(self.lane, number), visit, person)
+        yield from self.measure(visit, person)
+
+    def type_in(self, visit: Visit, person: Person, number: int | None, site: str) -> Process:
+        """Take the other thermometer and type what it shows."""
+        yield self.street.between(20.0, 45.0) if site == "contact" else 4.0
+        found = person.body_centi_c + int(self.rng.random() * 11) - 5
+        event = events.TemperatureTyped(self.lane, number, found, site)
+        self.touch(event, visit, person, found)
+        yield 0.3
+        if number is None:
+            self.notice(visit, person)
+
+    # --- A whole stop -----------------------------------------------------------------------
+
+    def attend(self, visit: Visit, first: int = 0) -> Process:
+        """Measure everybody, then do what the screen asks until it is content."""
+        self.serving = visit
+        yield self.street.between(1.0, 2.5)
+        for nth, person in enumerate(visit.persons[first:], first):
+            if nth:
+                yield self.street.between(0.7, 1.6)
+                if self.street.chance(self.habits.says_next_person):
+                    self.touch(events.PersonTouched(self.lane), visit, person)
+            yield from self.measure(visit, person)
+            yield from self.whose(visit)
+        yield from self.finish(visit)
+
+    def finish(self, visit: Visit) -> Process:
+        """Follow the screen's advice for each person until the decision stands."""
+        for _ in range(PATIENCE):
+            passage = self.look()
+            if passage is None:
+                return
+            if passage["plate"]["status"] == "unsure" and visit.vehicle and visit.vehicle.plate:
+                self.type_plate(visit)
+            missing = next((p for p in visit.persons if p.person not in visit.numbers), None)
+            if missing and not passage["persons"] and passage["decision"] != "admit":
+                yield from self.measure_missing(visit, missing)
+                continue
+            if passage["decision"] != "recheck":
+                return
+            if self.street.chance(self.habits.overrides):
+                self.override(visit)
+                return
+            yield from self.advise(visit, passage)
+            yield from self.whose(visit)
+
+    def measure_missing(self, visit: Visit, person: Person) -> Process:
+        """Measure, or with a dead thermometer type, somebody of whom the screen knows nothing."""
+        if self.gun.alive:
+            yield from self.measure(visit, person)
+            yield from self.whose(visit)
+        else:
+            yield from self.type_in(visit, person, None, "forehead")
+
+    def advise(self, visit: Visit, passage: dict[str, Any]) -> Process:
+        """Do what the screen says next for one person."""
+        people = {number: key for key, number in visit.numbers.items()}
+        for shown in passage["persons"]:
+            if shown["next"] in {"none", ""}:
+                continue
+            person = next(
+                (p for p in visit.persons if p.person == people.get(shown["person"])), None
+            )
+            if person is None:
+                person = self.stranger(visit, shown)
+            if person is None:
+                continue
+            yield from self.follow(visit, person, shown)
+            return
+        yield 2.0
+
+    def stranger(self, visit: Visit, shown: dict[str, Any]) -> Person | None:
+        """A number that he cannot place: with one person in the car it can be nobody else."""
+        return visit.persons[0] if len(visit.persons) == 1 else None
+
+    def follow(self, visit: Visit, person: Person, shown: dict[str, Any]) -> Process:
+        """Take one piece of advice."""
+        number, advice = shown["person"], shown["next"]
+        if advice in {"contact", "hand"} or not self.gun.alive:
+            site = "contact" if advice == "contact" else "forehead"
+            yield from self.type_in(visit, person, number, site)
+        elif advice == "shelter" and not self.street.chance(self.habits.waits_in_shelter):
+            yield from self.type_in(visit, person, number, "contact")
+        else:
+            if advice in {"shelter", "wait"}:
+                yield min(float(shown.get("wait_s") or 30.0), 300.0) + 1.0
+            yield from self.again(visit, person, number)
+
+    def type_plate(self, visit: Visit) -> None:
+        """Read the plate himself when the screen is unsure, at times."""
+        vehicle = visit.vehicle
+        if vehicle and self.street.chance(self.habits.types_plate):
+            self.touch(events.PlateTyped(self.lane, vehicle.plate), visit)
+
+    def open(self) -> None:
+        """Lift the barrier."""
+        self.touch(events.OpenTouched(self.lane))
+
+    def next_one(self, visit: Visit) -> None:
+        """Say that this passage is done."""
+        self.touch(events.NextTouched(self.lane), visit)
+
+    def somebody_came(self, visit: Visit) -> None:
+        """Say that somebody stands here whom no sensor sees."""
+        self.touch(events.ArrivalTouched(self.lane, visit.traveller), visit)
+
+    def override(self, visit: Visit) -> None:
+        """Decide against the advice, with name and reason."""
+        event = events.OverrideTouched(self.lane, "admit", "张卫国", "居委会担保")
+        self.touch(event, visit, said="admit")

@@ -1,0 +1,509 @@
+"""The whole site: 8 gates' real code, a faulty broker between, and central's real ledger.
+
+What is simulated is what cannot be had a million times: power, disks that refuse, clocks that
+jump, a broker that delays, doubles, loses and reorders. What runs is real: `core.step`,
+`view.view`, `Journal`, `Uplink`, `Ledger`. Issue 4's nemesis reaches in at `Disk` (a commit that
+fails), `House.stop` (power), `Bus` (the link) and `Centre` (crash, restore).
+"""
+
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+import msgspec
+
+from central.ledger import Ledger, Parcel
+from gateway import contract, core, events, view
+from gateway.contract import Entry
+from gateway.journal import Journal, Stamp
+from gateway.recorder import Recorder
+from gateway.uplink import Out, Uplink
+from tests.world import checker
+from tests.world.clockwork import Clockwork
+from tests.world.lanes import Post
+from tests.world.truth import Boot, Fault, TruthLog
+
+VERSION: Final = "world"
+PUMP_S: Final = 4.0
+"""A gate's loop looks at its uplink this often when there is something to send."""
+WORK_S: Final = 10.0
+"""Central takes what came in this often."""
+
+_SEAL: Final = bytes((i + 77) % 256 for i in range(256))
+_OPEN: Final = bytes((i - 77) % 256 for i in range(256))
+
+
+def seal(plain: bytes) -> bytes:
+    """Make a body unreadable to whoever does not know how; real sealing costs 100 µs."""
+    return plain.translate(_SEAL)
+
+
+def unseal(sealed: bytes) -> bytes:
+    """Undo `seal`: the vault's part, here the checker's."""
+    return sealed.translate(_OPEN)
+
+
+class Disk(sqlite3.Connection):
+    """A journal's file on a card that refuses commits while `broken`."""
+
+    broken = False
+
+    def execute(self, sql: str, parameters: Any = ()) -> sqlite3.Cursor:
+        """Pass SQL on, unless it is a commit and the card refuses."""
+        if self.broken and sql == "COMMIT":
+            raise sqlite3.OperationalError("disk I/O error")
+        return super().execute(sql, parameters)
+
+
+@dataclass(slots=True, eq=False)
+class WallClock:
+    """A gate's wall clock: no battery, set by the network some time after each power-up."""
+
+    epoch_ms: int
+    word: contract.Clock = "ntp"
+    off_ms: int = 0
+
+    def at_ms(self, now: float) -> int:
+        """UTC, as this gate has it."""
+        return self.epoch_ms + round(now * 1000.0) + self.off_ms
+
+
+@dataclass(slots=True, eq=False)
+class House:
+    """One gateway: the service's loop in small, over real parts."""
+
+    post: Post
+    clock: Clockwork
+    rng: Random
+    log: TruthLog
+    bus: "Bus"
+    lanes: tuple[Any, ...]
+    limits: Any
+    watch: "Watch"
+    disk: Disk = field(
+        default_factory=lambda: sqlite3.connect(":memory:", factory=Disk, check_same_thread=False)
+    )
+    up: bool = False
+    linked: bool = True
+    boot: str = ""
+    boot_s: float = 0.0
+    boots: int = 0
+    never_set: bool = False
+    timeless: list[str] = field(default_factory=list)
+    """Boots that ended before anybody set their clock."""
+
+    def __post_init__(self) -> None:
+        self.wall = WallClock(self.log.epoch_ms)
+        self._wake_s = -1.0
+        self._pump_s = -1.0
+
+    # --- Power ------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the process; after a power cut the machine with it."""
+        if not self.boot:
+            self._power_up()
+        self.journal = Journal.over(
+            self.disk, compound=self.post.compound, gate=self.post.name, boot=self.boot,
+            version=VERSION, new_stream=self._new_stream, seal=seal,
+        )  # fmt: skip
+        self.recorder = Recorder(self.journal)
+        self.uplink = Uplink(
+            self.journal, compound=self.post.compound, gate=self.post.name, boot=self.boot,
+            version=VERSION, jitter=self.rng.random,
+        )  # fmt: skip
+        unfinished = self.journal.unfinished(self._stamp())
+        first_key = 1 + max((one.passage for one in unfinished), default=0)
+        self.gate = core.begin(self.lanes, self.limits, first_key=first_key)
+        self._wake_s = -1.0
+        self.up = True
+        self.offer(events.ClockChanged(self.wall.word))
+        if unfinished:
+            self.offer(events.Resumed(unfinished))
+        if self.linked:
+            self.bus.join(self)
+
+    def stop(self, *, power: bool) -> None:
+        """Die at once: what was not on disk is gone."""
+        if not self.up:
+            return
+        self.up = False
+        self.bus.drop(self)
+        if power:
+            self.boot = ""
+
+    def _power_up(self) -> None:
+        if self.wall.word == "unset":
+            self.timeless.append(self._last_boot)
+        self.boots += 1
+        self.boot_s = round(self.clock.now, 3)
+        self.boot = f"boot-{self.post.gate}-{self.boots}"
+        self._last_boot = self.boot
+        self.log.boots.append(Boot(self.post.gate, self.boot, self.boot_s))
+        if self.boots == 1:
+            return
+        # The clock stood still while the power was off, and nobody knows by how much.
+        self.wall.off_ms -= int(20_000 + self.rng.random() * 7_200_000)
+        self.wall.word = "unset"
+        if not self.never_set:
+            boot = self.boot
+            self.clock.at(
+                self.clock.now + 20.0 + self.rng.random() * 400.0, lambda: self._synchronise(boot)
+            )
+
+    def _synchronise(self, boot: str) -> None:
+        if self.boot != boot:
+            return
+        jump = -self.wall.off_ms
+        self.wall.off_ms, self.wall.word = 0, "ntp"
+        self.offer(events.ClockChanged("ntp", jump))
+
+    # --- The loop ---------------------------------------------------------------------------
+
+    def offer(self, event: events.Event) -> None:
+        """Take one event through the loop: step, commit, and only then show and publish."""
+        if not self.up:
+            return
+        now = self.clock.now
+        step = core.step(self.gate, event, now)
+        self.gate = step.gate
+        if step.effects:
+            records = [effect for effect in step.effects if type(effect) is events.Record]
+            if records:
+                self._commit(records, now)
+        if step.wake_at is not None and not (now < self._wake_s <= step.wake_at):
+            self._wake_s = max(step.wake_at, now + 0.001)
+            self.clock.at(self._wake_s, self._woke)
+
+    def _woke(self) -> None:
+        if self.up and self._wake_s >= 0 and self.clock.now >= self._wake_s:
+            self._wake_s = -1.0
+            self.offer(events.Woke())
+
+    def _stamp(self) -> Stamp:
+        now = self.clock.now
+        return Stamp(self.wall.at_ms(now), round((now - self.boot_s) * 1000.0), self.wall.word)
+
+    def _commit(self, records: Sequence[events.Record], now: float) -> None:
+        entries = self.recorder.record(records, self._stamp())
+        if self.recorder.fault:
+            self.watch.refused += 1
+        if entries:
+            self.watch.said(self.post.gate, now, entries)
+            self.uplink.recorded(entries, now)
+            self._pump_soon(PUMP_S)
+
+    def retry(self) -> None:
+        """Write down what waits, if the card takes it again."""
+        if self.up:
+            self._commit((), self.clock.now)
+
+    # --- The screen -------------------------------------------------------------------------
+
+    def screen(self) -> dict[str, Any] | None:
+        """Show what the guard sees, the shell's word on recording included."""
+        if not self.up:
+            return None
+        now = self.clock.now
+        shown = view.view(self.gate, now)
+        for lane in shown["lanes"]:
+            passage = lane["passage"]
+            if passage is None:
+                continue
+            key = passage["key"]
+            passage["recorded"] = self.recorder.is_recorded(key)
+            self.watch.shown.append(
+                checker.Shown(
+                    self.post.gate,
+                    now,
+                    self.journal.ref(key),
+                    passage["recorded"],
+                    passage["decision"],
+                    self.recorder.not_recorded,
+                )
+            )
+        return shown
+
+    # --- The link ---------------------------------------------------------------------------
+
+    def _pump_soon(self, within_s: float) -> None:
+        due = self.clock.now + within_s
+        if self._pump_s < 0 or due < self._pump_s:
+            self._pump_s = due
+            self.clock.at(due, self._pump)
+
+    def _pump(self) -> None:
+        now = self.clock.now
+        if self._pump_s < 0 or now < self._pump_s:
+            return
+        self._pump_s = -1.0
+        if not self.up:
+            return
+        for out in self.uplink.due(now, self.wall.at_ms(now)):
+            self.bus.from_gate(self, out)
+        self.watch.bound(self)
+        wake = self.uplink.wake_at
+        if wake is not None:
+            self._pump_soon(max(wake - now, 0.01))
+
+    def connected(self) -> None:
+        """Take note that the broker answered."""
+        if self.up:
+            self.uplink.connected(self.clock.now)
+            self._pump_soon(0.05)
+
+    def disconnected(self) -> None:
+        """Take note that the link is gone."""
+        if self.up:
+            self.uplink.disconnected(self.clock.now)
+
+    def hear(self, topic: str, payload: bytes) -> None:
+        """Take a message in."""
+        if not self.up:
+            return
+        self.uplink.heard(topic, payload, self.clock.now)
+        self._pump_soon(0.5)
+        self.prune()
+
+    def prune(self) -> None:
+        """Delete what is safe at central, now and then."""
+        if self.rng.random() < 0.02:
+            self.journal.prune(self.uplink.marks, keep=300)
+
+    def _new_stream(self) -> str:
+        return f"{self.rng.getrandbits(128):032x}"
+
+
+@dataclass(slots=True, eq=False)
+class Watch:
+    """What the checker gets to see, written down as it happens."""
+
+    written: list[checker.Written] = field(default_factory=list)
+    hashes: list[tuple[str, bytes]] = field(default_factory=list)
+    shown: list[checker.Shown] = field(default_factory=list)
+    never_set: set[str] = field(default_factory=set)
+    personal: list[str] = field(default_factory=list)
+    refused: int = 0
+    messages: int = 0
+    most: dict[str, int] = field(default_factory=dict)
+
+    def said(self, gate: int, now: float, entries: Sequence[Entry]) -> None:
+        """Write down entries that the gate from now on says are recorded."""
+        for entry in entries:
+            sealed = None if entry.sealed is msgspec.UNSET else unseal(entry.sealed)
+            one = checker.read_written(
+                gate, now, entry.stream, entry.seq, entry.kind, bytes(entry.open), sealed
+            )
+            self.written.append(one)
+            self.hashes.append((one.ref, bytes.fromhex(contract.hash_of(entry))))
+
+    def passed(self, topic: str, payload: bytes) -> None:
+        """Look at a message as the broker could."""
+        self.messages += 1
+        if checker.is_personal(payload):
+            self.personal.append(topic)
+
+    def bound(self, house: House) -> None:
+        """Write down how large things became."""
+        self._more("not recorded, waiting", house.recorder.not_recorded)
+        self._more("unassigned readings", len(house.gate.desk.loose))
+
+    def _more(self, what: str, size: int) -> None:
+        if size > self.most.get(what, -1):
+            self.most[what] = size
+
+
+@dataclass(frozen=True, slots=True)
+class Weather:
+    """How bad the broker and the links are."""
+
+    lost: float = 0.01
+    doubled: float = 0.02
+    late: float = 0.02
+    late_s: float = 20.0
+
+
+@dataclass(slots=True, eq=False)
+class Bus:
+    """A broker that is not trusted to remember: it delays, doubles, loses and reorders."""
+
+    clock: Clockwork
+    rng: Random
+    watch: Watch
+    weather: Weather
+    houses: dict[tuple[str, str], House] = field(default_factory=dict)
+    joined: set[int] = field(default_factory=set)
+    centre: "Centre | None" = None
+    status: bytes | None = None
+
+    def join(self, house: House) -> None:
+        """Connect a gate, and hand it what is retained."""
+        gate = house.post.gate
+        self.joined.add(gate)
+        house.connected()
+        if self.status is not None:
+            self._send(lambda: self._hear(house, contract.CENTRAL_STATUS, self.status))
+
+    def drop(self, house: House) -> None:
+        """Cut a gate off."""
+        self.joined.discard(house.post.gate)
+        house.disconnected()
+
+    def from_gate(self, house: House, out: Out) -> None:
+        """Carry a gate's message to central, perhaps."""
+        self.watch.passed(out.topic, out.payload)
+        if house.post.gate in self.joined:
+            self._send(lambda: self.centre and self.centre.hear(out.topic, out.payload))
+
+    def to_gate(self, compound: str, gate: str, topic: str, payload: bytes) -> None:
+        """Carry central's message to a gate, perhaps."""
+        self.watch.passed(topic, payload)
+        house = self.houses[compound, gate]
+        self._send(lambda: self._hear(house, topic, payload))
+
+    def announce(self, payload: bytes) -> None:
+        """Retain central's status, and tell everybody."""
+        self.status = payload
+        for house in self.houses.values():
+            self._send(lambda h=house: self._hear(h, contract.CENTRAL_STATUS, payload))
+
+    def _hear(self, house: House, topic: str, payload: bytes | None) -> None:
+        if house.post.gate in self.joined and payload is not None:
+            house.hear(topic, payload)
+
+    def _send(self, deliver: Callable[[], object]) -> None:
+        rand, weather = self.rng.random, self.weather
+        if rand() < weather.lost:
+            return
+        delay = 0.02 + rand() * 0.3
+        if rand() < weather.late:
+            delay += rand() * weather.late_s
+        self.clock.at(self.clock.now + delay, deliver)
+        if rand() < weather.doubled:
+            self.clock.at(self.clock.now + delay + rand() * 30.0, deliver)
+
+
+@dataclass(slots=True, eq=False)
+class Centre:
+    """Central's subscriber in small, over the real ledger."""
+
+    clock: Clockwork
+    rng: Random
+    bus: Bus
+    path: Path
+    epoch_ms: int
+    ledger: Ledger | None = None
+    boots: int = 0
+    inbox: list[tuple[str, str, str, bytes]] = field(default_factory=list)
+    working: bool = False
+    backups: deque[Path] = field(default_factory=deque)
+    repeats: int = 0
+    conflicts: int = 0
+
+    def start(self) -> None:
+        """Open the ledger and say so."""
+        self.boots += 1
+        self.ledger = Ledger.open(self.path)
+        self._promise()
+        self._say(online=True)
+
+    def stop(self) -> None:
+        """Die: what was not committed is gone, the broker sends the will."""
+        if self.ledger is None:
+            return
+        self.ledger.close()
+        self.ledger = None
+        self.inbox.clear()
+        self._say(online=False)
+
+    def _say(self, *, online: bool) -> None:
+        status = contract.Status(
+            v=contract.VERSION, online=online, boot=f"central-{self.boots}",
+            at_ms=self._at_ms(), version=VERSION,
+        )  # fmt: skip
+        self.bus.announce(contract.encode(status))
+
+    def _at_ms(self) -> int:
+        return self.epoch_ms + round(self.clock.now * 1000.0)
+
+    def hear(self, topic: str, payload: bytes) -> None:
+        """Take a message in; it is worked on with those that come within the same moment."""
+        if self.ledger is None:
+            return
+        where = contract.read_gate_topic(topic)
+        assert where is not None
+        self.inbox.append((*where, payload))
+        if not self.working:
+            self.working = True
+            self.clock.at(self.clock.now + WORK_S, self._work)
+
+    def _work(self) -> None:
+        self.working = False
+        inbox, self.inbox = self.inbox, []
+        if self.ledger is None:
+            return
+        parcels, hellos = [], []
+        for compound, gate, word, payload in inbox:
+            if word == "entries":
+                entries = [e for e in contract.decode_batch(payload) if isinstance(e, Entry)]
+                parcels.append(Parcel(compound, gate, entries))
+            elif word == "alert":
+                parcels.append(Parcel(compound, gate, [contract.decode_entry(payload)]))
+            elif word == "hello":
+                hellos.append((compound, gate, contract.decode(payload, contract.Hello)))
+        if parcels:
+            for parcel, done in zip(
+                parcels, self.ledger.absorb_all(parcels, self._at_ms()), strict=True
+            ):
+                self.repeats += done.repeats
+                self.conflicts += done.conflicts
+                self._acknowledge(parcel.compound, parcel.gate, done.marks)
+        for compound, gate, hello in hellos:
+            marks = self.ledger.hello(compound, gate, hello, self._at_ms())
+            self._acknowledge(compound, gate, marks)
+
+    def _acknowledge(self, compound: str, gate: str, marks: Sequence[contract.Mark]) -> None:
+        ack = contract.Ack(v=contract.VERSION, boot=f"central-{self.boots}", marks=tuple(marks))
+        topic = contract.gate_topic(compound, gate, "ack")
+        self.bus.to_gate(compound, gate, topic, contract.encode(ack))
+
+    # --- Backups ----------------------------------------------------------------------------
+
+    def back_up(self) -> None:
+        """Make tonight's backup; the two newest are kept, the older of them is `safe`."""
+        if self.ledger is None:
+            return
+        path = self.path.with_name(f"backup-{self.boots}-{round(self.clock.now)}.db")
+        copy = sqlite3.connect(path)
+        self.ledger.db.backup(copy)
+        copy.close()
+        self.backups.append(path)
+        while len(self.backups) > 2:
+            self.backups.popleft().unlink()
+        self._promise()
+
+    def _promise(self) -> None:
+        if self.ledger is None or len(self.backups) < 2:
+            return
+        copy = sqlite3.connect(self.backups[0])
+        rows = copy.execute("SELECT id, committed FROM stream").fetchall()
+        copy.close()
+        self.ledger.promise(dict(rows))
+
+    def restore(self) -> None:
+        """The ledger's disk dies; the oldest backup takes its place."""
+        self.stop()
+        if len(self.backups) == 2:
+            for suffix in ("", "-wal", "-shm"):
+                self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+            self.path.write_bytes(self.backups[0].read_bytes())
+        self.start()
+
+
+def note(log: TruthLog, gate: int, what: str, from_s: float, to_s: float) -> None:
+    """Write a fault into the truth."""
+    log.faults.append(Fault(gate, what, from_s, to_s))
