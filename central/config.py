@@ -163,7 +163,7 @@ class Retention(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class VaultSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the vault keeps its key and its tables; its own user may read them, `run` never does."""
+    """The vault's key and tables: its own user may read them, `central run` never does."""
 
     private_key_file: str | None = None
     private_key_credential: str | None = None

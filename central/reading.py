@@ -117,8 +117,8 @@ def summary(db: sqlite3.Connection) -> dict[str, Any]:
         return int(number)
 
     return {
-        "passages": everything["passages"],
-        "passages_by_compound": {
+        "total": everything["passages"],
+        "passages": {
             compound: _named(found)["passages"] for compound, found in sorted(by_compound.items())
         },
         "passages_by_way": _by_way(db),

@@ -1,0 +1,144 @@
+"""Draws the picture that feeds are made of: a few grouped queries over the open ledger.
+
+Only reads. A gate was heard in an hour if it spoke to the centre then, or if the contiguous part of
+one of its streams reaches across that hour: the journal that came later tells of it, too.
+"""
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+
+from central import alarms, feeds
+from central.aggregate import COUNTERS, UNKNOWN, Calendar, Counts
+from central.alarms import Alarm, Raised
+from central.hearing import Hearing, Place
+
+_HOUR_MS = 3_600_000
+_SUMS = ", ".join(f"sum({name})" for name in COUNTERS)
+
+
+def draw(
+    db: sqlite3.Connection,
+    calendar: Calendar,
+    at_ms: int,
+    *,
+    hearing: Hearing,
+    heard_s: float,
+    own: Iterable[Alarm] = (),
+) -> feeds.Picture:
+    """Look at everything once."""
+    day, hour = calendar.hour_of(at_ms)
+    heard_hours, heard_days = _heard(db, calendar, day, at_ms)
+    places = hearing.places()
+    spoken = {place for place in places if hearing.of(place).last_ms}
+    heard_ms = int(heard_s * 1000)
+    return feeds.Picture(
+        at_ms=at_ms, day=day, hour=hour,
+        hours=_hours(db, day), days=_days(db), late=_late(db),
+        heard_now=frozenset(place for place in places if hearing.now(place, at_ms, heard_ms)),
+        heard_ever=frozenset(spoken | _ever(db)),
+        heard_hours=heard_hours, heard_days=heard_days,
+        unknown_day=_numbers(db, "counter", f"sum(passages) FILTER (WHERE day = '{UNKNOWN}')"),
+        inside=_numbers(db, "counter", "sum(vehicles_in - vehicles_out)"),
+        waiting={place: hearing.of(place).waiting for place in places},
+        lost=_numbers(db, "lost l JOIN stream s ON s.no = l.stream", "sum(last - first + 1)"),
+        conflicts=_numbers(db, "conflict", "count(*)"),
+        not_understood=_numbers(
+            db, "entry e JOIN stream s ON s.no = e.key >> 40 WHERE understood = 0", "count(*)"
+        ),
+        alarms=tuple(sorted(
+            [*alarms.of_gates(raised(db), at_ms), *alarms.of_troubles(troubles(db)), *own],
+            key=lambda one: (one.compound, one.gate, one.alert),
+        )),
+    )  # fmt: skip
+
+
+def raised(db: sqlite3.Connection) -> Iterator[Raised]:
+    """Give every alert that is not closed."""
+    for row in db.execute(
+        "SELECT s.compound, s.gate, a.alert, a.what, a.priority, a.state, a.since_ms, a.lane,"
+        " a.device, EXISTS (SELECT 1 FROM stream n WHERE n.before = s.id) AS former"
+        " FROM alert a JOIN stream s ON s.no = a.stream WHERE a.state != 'normal'"
+    ):
+        yield Raised(Alarm(*tuple(row)[:9]), bool(row["former"]))
+
+
+def troubles(db: sqlite3.Connection) -> Iterator[tuple[str, str, str, int]]:
+    """Give the unacknowledged troubles by place, with the time of the first."""
+    for row in db.execute(
+        "SELECT what, compound, gate, min(arrived_ms) FROM trouble"
+        " WHERE acknowledged_by IS NULL GROUP BY what, compound, gate"
+    ):
+        yield tuple(row)
+
+
+def _hours(db: sqlite3.Connection, day: str) -> Mapping[Place, Mapping[int, Counts]]:
+    found: dict[Place, dict[int, Counts]] = defaultdict(dict)
+    for row in db.execute("SELECT * FROM counter WHERE day = ?", (day,)):
+        found[row[0], row[1]][row[3]] = tuple(row)[4:]
+    return found
+
+
+def _days(db: sqlite3.Connection) -> Mapping[Place, Mapping[str, Counts]]:
+    found: dict[Place, dict[str, Counts]] = defaultdict(dict)
+    newest = "SELECT DISTINCT day FROM counter WHERE day != ? ORDER BY day DESC LIMIT ?"
+    for row in db.execute(
+        f"SELECT compound, gate, day, {_SUMS} FROM counter WHERE day IN ({newest})"  # noqa: S608
+        " GROUP BY compound, gate, day",
+        (UNKNOWN, feeds.DAYS),
+    ):
+        if any(tuple(row)[3:]):
+            found[row[0], row[1]][row[2]] = tuple(row)[3:]
+    return found
+
+
+def _late(db: sqlite3.Connection) -> Mapping[Place, Mapping[str, int]]:
+    found: dict[Place, dict[str, int]] = defaultdict(dict)
+    newest = "SELECT DISTINCT day FROM day ORDER BY day DESC LIMIT ?"
+    for row in db.execute(f"SELECT * FROM day WHERE day IN ({newest})", (feeds.DAYS,)):  # noqa: S608
+        found[row["compound"], row["gate"]][row["day"]] = row["late"]
+    return found
+
+
+def _ever(db: sqlite3.Connection) -> set[Place]:
+    rows = db.execute("SELECT DISTINCT compound, gate FROM stream WHERE top > 0")
+    return {(row[0], row[1]) for row in rows}
+
+
+def _heard(
+    db: sqlite3.Connection, calendar: Calendar, day: str, at_ms: int
+) -> tuple[Mapping[int, frozenset[Place]], Mapping[str, frozenset[Place]]]:
+    oldest_ms = calendar.begin_ms(calendar.days_before(day, feeds.DAYS)[-1])
+    hours: dict[int, set[Place]] = defaultdict(set)
+    days: dict[str, set[Place]] = defaultdict(set)
+    for compound, gate, hour_ms in _heard_hours(db, oldest_ms, at_ms):
+        on, hour = calendar.hour_of(hour_ms)
+        days[on].add((compound, gate))
+        if on == day:
+            hours[hour].add((compound, gate))
+    return (
+        {hour: frozenset(places) for hour, places in hours.items()},
+        {on: frozenset(places) for on, places in days.items()},
+    )
+
+
+def _heard_hours(
+    db: sqlite3.Connection, oldest_ms: int, at_ms: int
+) -> Iterator[tuple[str, str, int]]:
+    for compound, gate, hour in db.execute(
+        "SELECT compound, gate, hour FROM heard WHERE hour >= ?", (oldest_ms // _HOUR_MS,)
+    ):
+        yield compound, gate, hour * _HOUR_MS
+    for compound, gate, first_ms, last_ms in db.execute(
+        "SELECT compound, gate, cover_from_ms, cover_to_ms FROM stream WHERE cover_to_ms >= ?",
+        (oldest_ms,),
+    ):
+        # A gate's clock may be anywhere; nothing was heard of the future.
+        until_ms = min(last_ms, at_ms)
+        for hour in range(max(first_ms, oldest_ms) // _HOUR_MS, until_ms // _HOUR_MS + 1):
+            yield compound, gate, hour * _HOUR_MS
+
+
+def _numbers(db: sqlite3.Connection, table: str, number: str) -> Mapping[Place, int]:
+    rows = db.execute(f"SELECT compound, gate, {number} FROM {table} GROUP BY compound, gate")  # noqa: S608
+    return {(row[0], row[1]): row[2] for row in rows if row[2]}
