@@ -8,23 +8,24 @@ from urllib.parse import urlsplit
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
+from demo.plan import Site
 from gateway import contract
 
 
 class Feeds:
     """The newest word on each compound, as the broker has it."""
 
-    def __init__(self, broker: str) -> None:
+    def __init__(self, site: Site) -> None:
         self._lock = threading.Lock()
         self._now: dict[str, dict[str, Any]] = {}
-        where = urlsplit(broker)
+        where = urlsplit(site.broker)
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
         self._client.on_connect = self._connected
         self._client.on_message = self._heard
         self._client.suppress_exceptions = True
         self._client.reconnect_delay_set(1, 2)
-        if where.username:
-            self._client.username_pw_set(where.username, where.password)
+        if site.username is not None:
+            self._client.username_pw_set(site.username, site.password)
         self._client.connect_async(where.hostname or "127.0.0.1", where.port or 1883)
         self._client.loop_start()
 

@@ -52,6 +52,8 @@ class Site:
     websockets: str
     """As `ws://HOST:PORT`, for the wall page."""
     central_port: int
+    username: str | None = None
+    password: str | None = None
 
     def gate_folder(self, gate: Gate) -> Path:
         """Where a gate keeps its data and its devices."""

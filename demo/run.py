@@ -87,7 +87,7 @@ class Demo:
     def _run(self, folder: Path, children: Children) -> int:
         site = self._lay_out(folder)
         simulator = self._start(site, children)
-        feeds = Feeds(site.broker)
+        feeds = Feeds(site)
         try:
             self._live = Live(site, feeds, redraws=self._redraws())
             self._show_where(site)

@@ -2,11 +2,13 @@
 
 import csv
 import json
+import secrets
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from nacl.public import PrivateKey
 
@@ -28,6 +30,7 @@ SUMMARY_WAIT_S: Final = 30.0
 
 def site(folder: Path, *, gates: int, broker: str, websockets: str) -> Site:
     """Choose the site's gates: the first of the example site's compounds, a gate each."""
+    where = urlsplit(broker)
     found = tomllib.loads(EXAMPLE_SITE.read_text(encoding="utf-8"))["compound"][:gates]
     return Site(
         folder=folder,
@@ -42,43 +45,121 @@ def site(folder: Path, *, gates: int, broker: str, websockets: str) -> Site:
             )
             for number, compound in enumerate(found)
         ),
-        broker=broker,
+        broker=f"mqtt://{where.hostname}:{where.port or 1883}",
         websockets=websockets,
         central_port=free_port(),
+        username=where.username,
+        password=where.password,
     )
 
 
 def write(site: Site) -> None:
     """Write all settings and keys."""
-    central = site.folder / "central"
-    central.mkdir()
     key = PrivateKey.generate()
-    (central / "vault.key").write_text(bytes(key).hex())
-    (central / "vault.key").chmod(0o600)
+    _write_secret(site.folder / "vault.key", bytes(key).hex())
+    _write_secret(site.folder / "table.key", secrets.token_hex(32))
     (site.folder / "seal.pub").write_text(bytes(key.public_key).hex())
+    if site.password is not None:
+        _write_secret(site.folder / "password", site.password)
+    for part in ("data", "backup", "vault"):
+        (site.central_settings.parent / part).mkdir(parents=True)
+    site.central_settings.write_text(_central_toml(site), encoding="utf-8")
+    (site.central_settings.parent / "site.toml").write_text(
+        _site_toml(len(site.gates)), encoding="utf-8"
+    )
     for gate in site.gates:
         (site.gate_folder(gate) / "devices").mkdir(parents=True)
         site.settings(gate).write_text(_gateway_toml(site, gate), encoding="utf-8")
 
 
+def _write_secret(path: Path, text: str) -> None:
+    path.touch(mode=0o600)
+    path.write_text(text)
+
+
+def _site_toml(gates: int) -> str:
+    """Take the example site with its first compounds only."""
+    head, *compounds = EXAMPLE_SITE.read_text(encoding="utf-8").split("[[compound]]")
+    return "[[compound]]".join([head, *compounds[:gates]])
+
+
+def _central_toml(site: Site) -> str:
+    folder = site.central_settings.parent
+    return f"""\
+site_file = "site.toml"
+data_dir = {_q(folder / "data")}
+
+[broker]
+url = {_q(site.broker)}
+websockets_url = {_q(site.websockets)}
+reconnect_s_max = 2{_login(site)}
+
+[backup]
+directory = {_q(folder / "backup")}
+count = 2
+every_s = 10
+
+[http]
+listen = "127.0.0.1:{site.central_port}"
+
+[feeds]
+every_s = 1
+refresh_s = 5
+heard_s = 20
+silent_s = 20
+
+[vault]
+private_key_file = {_q(site.folder / "vault.key")}
+table_key_file = {_q(site.folder / "table.key")}
+database = {_q(folder / "vault" / "vault.db")}
+every_s = 2
+"""
+
+
+def _login(site: Site) -> str:
+    if site.username is None:
+        return ""
+    named = f"\nusername = {_q(site.username)}"
+    if site.password is None:
+        return named
+    return f"{named}\npassword_file = {_q(site.folder / 'password')}"
+
+
 def _gateway_toml(site: Site, gate: Gate) -> str:
-    parts = [
-        f"compound = {_q(gate.compound)}",
-        f"gate = {_q(gate.gate)}",
-        f"names = {{ zh = {_q(gate.names['zh'])}, en = {_q(gate.names['en'])} }}",
-        f"data_dir = {_q(site.gate_folder(gate) / 'data')}",
-        # Whether NTP keeps this machine is not what the demo shows.
-        'clock = "host"',
-        f"[broker]\nurl = {_q(site.broker)}\nreconnect_s_max = 2",
-        f"[seal]\npublic_key_file = {_q(site.folder / 'seal.pub')}",
-        f'[screen]\nlisten = "127.0.0.1:{gate.port}"',
-        "[screening]\n" + "\n".join(f"{key} = {value}" for key, value in SHORT_WAITS.items()),
-        "[uplink]\npatience_s = 1\npatience_s_max = 4\nspread_s = 0.2\nhealth_s = 5",
-        "[retention]\nentries_min = 1000000",
-    ]
-    for lane in gate.lanes:
-        parts += _lane_tables(site, gate, lane)
-    return "\n\n".join(parts) + "\n"
+    waits = "\n".join(f"{key} = {value}" for key, value in SHORT_WAITS.items())
+    tables = "\n\n".join(table for lane in gate.lanes for table in _lane_tables(site, gate, lane))
+    # Whether NTP keeps this machine's clock is not what the demo shows: hence clock = "host".
+    return f"""\
+compound = {_q(gate.compound)}
+gate = {_q(gate.gate)}
+names = {{ zh = {_q(gate.names["zh"])}, en = {_q(gate.names["en"])} }}
+data_dir = {_q(site.gate_folder(gate) / "data")}
+clock = "host"
+
+[broker]
+url = {_q(site.broker)}
+reconnect_s_max = 2{_login(site)}
+
+[seal]
+public_key_file = {_q(site.folder / "seal.pub")}
+
+[screen]
+listen = "127.0.0.1:{gate.port}"
+
+[screening]
+{waits}
+
+[uplink]
+patience_s = 1
+patience_s_max = 4
+spread_s = 0.2
+health_s = 5
+
+[retention]
+entries_min = 1000000
+
+{tables}
+"""
 
 
 def _lane_tables(site: Site, gate: Gate, lane: Lane) -> list[str]:

@@ -1,0 +1,123 @@
+"""Writes the generated parts of README and docs: commands' help, the device table, decisions.
+
+    python -m tests.house.regenerate [--check]
+
+With --check nothing is written; it exits 1 and names what is out of date.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+
+from drivers import thermometer
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+MARKS = {"C": "confirmed", "S": "one source", "D": "derived"}
+
+
+def groups() -> Iterator[tuple[str, click.Command]]:
+    """Give our commands by the name they are called by."""
+    from central.cli import main as central  # noqa: PLC0415 - what only needs a table loads no cv2.
+    from gateway.cli import main as gateway  # noqa: PLC0415
+
+    from demo.__main__ import main as demo  # noqa: PLC0415
+
+    yield "gateway", gateway
+    yield "central", central
+    yield "./gatepost demo", demo
+
+
+def every_command(name: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
+    """Walk a command and those below it."""
+    yield name, command
+    if isinstance(command, click.Group):
+        for word in sorted(command.commands):
+            yield from every_command(f"{name} {word}", command.commands[word])
+
+
+def help_of(name: str, command: click.Command) -> str:
+    """Give a command's help as it prints it, at a width that does not depend on a terminal."""
+    context = click.Context(command, info_name=name, terminal_width=100, max_content_width=100)
+    return "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
+
+
+def commands_table() -> str:
+    """List every command with its first sentence."""
+    rows = ["| command | what it does |", "|---|---|"]
+    for top, group in groups():
+        for name, command in every_command(top, group):
+            if not isinstance(command, click.Group):
+                rows.append(f"| `{name}` | {command.get_short_help_str(200)} |")
+    return "\n".join(rows)
+
+
+def commands_in_full() -> str:
+    """Give the help of every command."""
+    parts = []
+    for top, group in groups():
+        for name, command in every_command(top, group):
+            parts.append(f"## {name}\n\n```\n{help_of(name, command)}\n```")
+    return "\n\n".join(parts)
+
+
+def device_table() -> str:
+    """List the thermometers that have a driver file."""
+    rows = ["| driver | model | baud | check | how sure | examples |", "|---|---|---|---|---|---|"]
+    for name in thermometer.names():
+        found = thermometer.load(name)
+        rows.append(
+            f"| `{name}` | {found.model} | {found.baud} | {found.integrity} "
+            f"| {MARKS[found.mark]}: {found.source} | {len(found.examples)} |"
+        )
+    return "\n".join(rows)
+
+
+def decisions_index() -> str:
+    """List the decision records with their titles."""
+    rows = []
+    for path in sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md")):
+        title = path.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
+        rows.append(f"- [{title}](decisions/{path.name})")
+    return "\n".join(rows)
+
+
+PARTS: dict[str, dict[str, Callable[[], str]]] = {
+    "README.md": {"commands": commands_table, "devices": device_table},
+    "docs/commands.md": {"commands": commands_in_full},
+    "docs/decisions.md": {"decisions": decisions_index},
+}
+
+
+def renewed(path: Path, parts: dict[str, Callable[[], str]]) -> str:
+    """Give a file's text with its generated parts as they must be now."""
+    text = path.read_text(encoding="utf-8")
+    for name, make in parts.items():
+        begin, end = f"<!-- generated: {name} -->\n", "<!-- end -->"
+        pattern = re.escape(begin) + ".*?" + re.escape(end)
+        assert re.search(pattern, text, re.DOTALL), f"{path} has no part {name!r}"
+        fresh = f"{begin}\n{make()}\n\n{end}"
+        text = re.sub(pattern, lambda _, fresh=fresh: fresh, text, count=1, flags=re.DOTALL)
+    return text
+
+
+def main(arguments: list[str]) -> int:
+    """Write the generated parts, or only say which are out of date."""
+    stale = []
+    for name, parts in PARTS.items():
+        path = ROOT / name
+        fresh = renewed(path, parts)
+        if fresh != path.read_text(encoding="utf-8"):
+            stale.append(name)
+            if "--check" not in arguments:
+                path.write_text(fresh, encoding="utf-8")
+    if "--check" in arguments and stale:
+        print(f"out of date: {', '.join(stale)}; run: python -m tests.house.regenerate")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

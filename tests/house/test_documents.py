@@ -1,0 +1,59 @@
+"""Generated text is as the code would generate it now, and every command and setting is told."""
+
+import re
+import tomllib
+
+import pytest
+
+from tests.house import regenerate
+from tests.house.regenerate import PARTS, ROOT, every_command, groups, renewed
+
+
+@pytest.mark.parametrize("name", sorted(PARTS))
+def test_generated_parts_are_up_to_date(name):
+    path = ROOT / name
+    fresh = renewed(path, PARTS[name])
+    assert fresh == path.read_text(encoding="utf-8"), "run: python -m tests.house.regenerate"
+
+
+def test_a_stale_part_is_found(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("<!-- generated: devices -->\nold\n<!-- end -->\n")
+    fresh = renewed(page, {"devices": regenerate.device_table})
+    assert "gy_mcu90614" in fresh
+    assert "old" not in fresh
+
+
+def test_every_command_and_option_has_help():
+    for top, group in groups():
+        for name, command in every_command(top, group):
+            assert command.help, f"{name} has no help"
+            for parameter in command.params:
+                told = getattr(parameter, "help", "argument")
+                assert told, f"{name} {parameter.name} has no help"
+
+
+def test_links_between_pages_lead_somewhere():
+    for page in [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
+            if "://" not in target:
+                assert (page.parent / target).exists(), f"{page.name} points to {target}"
+
+
+def test_example_settings_are_tables_that_toml_reads():
+    examples = sorted((ROOT / "systemd").glob("*.example.toml"))
+    assert {path.name for path in examples} == {
+        "central.example.toml", "gateway.example.toml", "site.example.toml",
+    }  # fmt: skip
+    for path in examples:
+        assert tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def test_decision_records_have_their_four_parts():
+    records = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
+    assert records
+    for number, path in enumerate(records, 1):
+        text = path.read_text(encoding="utf-8")
+        assert path.name.startswith(f"{number:04d}-"), f"{path.name} is out of order"
+        for part in ("Status", "Context", "Decision", "Consequences"):
+            assert f"**{part}**" in text, f"{path.name} has no {part}"

@@ -1,0 +1,118 @@
+"""What must not slip, read from the source itself."""
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.house.sources import ROOT, imports, line, modules, walk
+
+PURE = (
+    "gateway/contract.py", "gateway/events.py", "gateway/passage.py", "gateway/screening.py",
+    "gateway/windows.py", "gateway/core.py", "gateway/view.py", "gateway/tracks.py",
+    "gateway/decision.py", "gateway/alerts.py", "gateway/uplink.py", "central/aggregate.py",
+)  # fmt: skip
+WORLDLY = {
+    "time", "datetime.datetime.now", "random", "secrets", "uuid", "os", "pathlib", "socket",
+    "threading", "subprocess", "sqlite3", "asyncio", "select", "cv2", "paho", "serial", "numpy",
+    "urllib.request", "http.client",
+}  # fmt: skip
+PERSONAL = re.compile(
+    r"plate|text|phone|operator|reason_typed|centi_c|object_c|temperature|estimate|crop|sealed"
+)
+LOGGERS = {"debug", "info", "warning", "error", "exception", "critical", "log"}
+OUTSIDE = re.compile(r"(^|[^A-Za-z0-9._/-])/(work|root|home)/")
+
+
+def test_pure_files_touch_no_world():
+    for path in PURE:
+        assert path in modules(), f"{path} is gone: name the pure files anew"
+        worldly = {
+            name
+            for name in imports(path)
+            if any(name == word or name.startswith(word + ".") for word in WORLDLY)
+        }
+        assert not worldly, f"{path} imports {sorted(worldly)}"
+
+
+def test_a_broad_except_stands_only_where_it_says_why():
+    """At a thread's entry or around a library's callback: it reports, and ends or goes on."""
+    for path, node in walk(ast.ExceptHandler):
+        broad = node.type is None or ast.unparse(node.type) in {"Exception", "BaseException"}
+        if not broad:
+            continue
+        said = line(path, node.lineno)
+        reports = any(isinstance(n, ast.Call | ast.Raise) for n in ast.walk(node))
+        assert "BLE001" in said or _reraises(node), f"{path}:{node.lineno} is broad: {said.strip()}"
+        assert reports, f"{path}:{node.lineno} swallows whatever comes"
+
+
+def _reraises(node: ast.ExceptHandler) -> bool:
+    return any(isinstance(n, ast.Raise) and n.exc is None for n in ast.walk(node))
+
+
+def test_no_log_call_names_anything_personal():
+    for path, node in walk(ast.Call):
+        called = node.func
+        if not (isinstance(called, ast.Attribute) and called.attr in LOGGERS):
+            continue
+        owner = ast.unparse(called.value).lower()
+        if "log" not in owner:
+            continue
+        handed = [*node.args[1:], *(keyword.value for keyword in node.keywords)]
+        for argument in handed:
+            for part in ast.walk(argument):
+                named = part.attr if isinstance(part, ast.Attribute) else getattr(part, "id", "")
+                assert not PERSONAL.fullmatch(named), f"{path}:{node.lineno} logs {named}"
+
+
+def test_log_messages_are_fixed_sentences():
+    """What varies goes into fields, where the journal can find it and nothing slips in."""
+    for path, node in walk(ast.Call):
+        called = node.func
+        if (
+            isinstance(called, ast.Attribute)
+            and called.attr in LOGGERS - {"log"}
+            and ast.unparse(called.value) in {"_LOG", "LOG", "log", "logger", "_log"}
+            and node.args
+        ):
+            fixed = isinstance(node.args[0], ast.Constant)
+            assert fixed, f"{path}:{node.lineno} builds its message: {ast.unparse(node.args[0])}"
+
+
+def test_every_public_thing_says_what_it_is():
+    for path, module in modules().items():
+        assert ast.get_docstring(module), f"{path} has no opening sentence"
+
+
+def test_nothing_committed_names_a_machine():
+    tracked = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False
+    ).stdout.decode()
+    if not tracked:
+        pytest.skip("not a git checkout")
+    for name in filter(None, tracked.split("\0")):
+        path = ROOT / name
+        if (
+            path.suffix in {".py", ".md", ".toml", ".lock", ".service", ".sh", ""}
+            and path.is_file()
+        ):
+            for number, text in enumerate(_lines(path), 1):
+                assert not OUTSIDE.search(text), f"{name}:{number} names a machine's path"
+                hosted = name.endswith(".lock") and "://" in text
+                assert not hosted, f"{name}:{number} names a host"
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError:
+        return []
+
+
+def test_files_stay_small_enough_to_be_read():
+    """Far above the median file of the models; ask first whether it is two things."""
+    long = {path: len((ROOT / path).read_text(encoding="utf-8").splitlines()) for path in modules()}
+    assert not {path: n for path, n in long.items() if n > 650}
