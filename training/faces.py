@@ -13,7 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.plates.grammar import (
-    BATTERY, DIGITS, KINDS, LETTERS, MARKS, OTHER_ENERGY, PROVINCES, PlateKind,
+    BATTERY,
+    DIGITS,
+    KINDS,
+    LETTERS,
+    MARKS,
+    OTHER_ENERGY,
+    PROVINCES,
+    PlateKind,
 )  # fmt: skip
 
 Picture = NDArray[np.uint8]
@@ -118,7 +125,7 @@ class Glyphs:
             drawn = self._pictured(character, series)
             if drawn is None:
                 drawn = _lettered(character, weight)
-            self._known[key] = _fitted(drawn, size, narrow=character in "1")
+            self._known[key] = _fitted(drawn, size, narrow=character == "1")
         return self._known[key]
 
     def _pictured(self, character: str, series: str) -> Picture | None:

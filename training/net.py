@@ -78,3 +78,34 @@ class Recogniser(nn.Module):
         places = self.name(torch.relu(gathered)) + self.habit
         shape = self.shape(seen)
         return places, self.corners(shape), self.colour(shape)
+
+
+class Finder(nn.Module):
+    """The detector's graph: where plates are, each with its four corners.
+
+    Input: N x 3 x H x W, BGR, 0 to 1, sides of multiples of 16. Output: N x 9 x H/8 x W/8: how
+    likely the cell lies within a plate (a logit), then the way from the cell's middle to the
+    plate's corners, x and y clockwise from the top left, in units of STEP pixels.
+    """
+
+    STRIDE = 8
+    STEP = 16.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fine = nn.Sequential(
+            block(3, 12, 2), block(12, 24, 2), block(24, 24), block(24, 48, 2)
+        )
+        self.coarse = nn.Sequential(block(48, 64, 2), block(64, 64), Far(64, 7), block(64, 64))
+        self.lift = nn.Sequential(nn.Conv2d(64, 48, 1), nn.Upsample(scale_factor=2.0))
+        self.both = block(48, 48)
+        self.out = nn.Conv2d(48, 9, 1)
+        with torch.no_grad():
+            self.out.bias.zero_()
+            self.out.bias[0] = -4.0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Look finely and coarsely, then say."""
+        fine = self.fine(x - 0.5)
+        found: torch.Tensor = self.out(self.both(fine + self.lift(self.coarse(fine))))
+        return found

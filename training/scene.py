@@ -30,6 +30,16 @@ PAINTS: Final[tuple[Colour, ...]] = (
     (120, 75, 35), (70, 80, 95), (205, 215, 220), (95, 70, 60),
 )  # fmt: skip
 
+BICYCLE: Final = (
+    ((-0.24, 0.16), (-0.06, 0.36)),
+    ((-0.06, 0.36), (0.16, 0.36)),
+    ((0.24, 0.16), (0.14, 0.46)),
+    ((-0.24, 0.16), (0.0, 0.14)),
+    ((0.0, 0.14), (0.16, 0.36)),
+    ((0.10, 0.47), (0.20, 0.47)),
+)
+"""The frame's tubes, from point to point."""
+
 
 def draw_scene(
     text: str | None,
@@ -131,7 +141,7 @@ def _hedges(picture: Picture, horizon: int, rng: np.random.Generator) -> None:
 
 
 def _booth(picture: Picture, *, left: bool) -> None:
-    """The guard's booth and the barrier's post beside the road; the arm stands open."""
+    """Draw the guard's booth and the barrier's post beside the road; the arm stands open."""
     x = 0.03 if left else 0.80
     _area(picture, [(x, 0.18), (x + 0.17, 0.18), (x + 0.17, 0.58), (x, 0.58)], (196, 200, 202))
     _area(
@@ -234,7 +244,7 @@ def _draw_vehicle(
     looks: np.random.Generator,
     spot: tuple[float, float, float],
 ) -> None:
-    """A car from the front, or a lorry's cab for the yellow kinds."""
+    """Draw a car from the front, or a lorry's cab for the yellow kinds."""
     easel = Easel(picture, spot)
     paint = PAINTS[int(looks.integers(0, len(PAINTS)))]
     lorry = kind in {"yellow", "trailer"}
@@ -325,7 +335,7 @@ def _draw_rider(
     *,
     on_bicycle: bool,
 ) -> None:
-    """A person on foot, or on a bicycle seen a little from the side."""
+    """Draw a person on foot, or on a bicycle seen a little from the side."""
     easel = Easel(picture, (spot[0], spot[1], spot[2] * 0.62))
     coat = PAINTS[int(looks.integers(1, len(PAINTS)))]
     trousers, skin = (70, 55, 48), (140, 170, 215)
@@ -334,9 +344,7 @@ def _draw_rider(
     if on_bicycle:
         for x in (-0.24, 0.24):
             easel.ring((x, 0.16), 0.155, 0.018, (35, 35, 35))
-        frame = [((-0.24, 0.16), (-0.06, 0.36)), ((-0.06, 0.36), (0.16, 0.36)), ((0.24, 0.16), (0.14, 0.46)),
-                 ((-0.24, 0.16), (0.0, 0.14)), ((0.0, 0.14), (0.16, 0.36)), ((0.10, 0.47), (0.20, 0.47))]  # fmt: skip
-        for first, last in frame:
+        for first, last in BICYCLE:
             easel.stroke(first, last, 0.022, (40, 60, 170))
     for side in (-1, 1):
         easel.stroke((side * 0.05, 0.46 + lift), (side * 0.07, 0.03 + lift * 0.6), 0.085, trousers)

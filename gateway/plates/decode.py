@@ -1,0 +1,62 @@
+"""From the recogniser's probabilities to texts that are plates.
+
+Pure. The grammar forbids, it never corrects: what is chosen is the most probable valid text.
+"""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.plates.alphabet import CLASSES, COLOUR_OF, COLOURS
+from gateway.plates.grammar import PLACES_MAX, kinds_of
+
+Chances = NDArray[np.float32]
+
+CHOICES: Final = 6
+"""Classes that are considered at each place."""
+BREADTH: Final = 48
+"""Beginnings that are kept from place to place."""
+
+
+def softmax(logits: Chances, temperature: float = 1.0) -> Chances:
+    """Turn logits into probabilities along the last axis."""
+    raised = np.exp((logits - logits.max(axis=-1, keepdims=True)) / temperature)
+    return np.asarray(raised / raised.sum(axis=-1, keepdims=True), np.float32)
+
+
+def texts_of(places: Chances, count: int = 5) -> list[tuple[str, float, tuple[float, ...]]]:
+    """Give the most probable valid plates: text, its probability, and each character's.
+
+    `places` holds, for each of the 8 places, the probability of each class.
+    """
+    beams: list[tuple[float, tuple[int, ...]]] = [(1.0, ())]
+    best = np.argsort(-places, axis=1)[:, :CHOICES]
+    for place in range(PLACES_MAX):
+        longer = []
+        for chance, names in beams:
+            ended = bool(names) and names[-1] == 0
+            options = (0,) if ended else best[place]
+            longer += [(chance * float(places[place, i]), (*names, int(i))) for i in options]
+        longer.sort(key=lambda beam: -beam[0])
+        beams = longer[:BREADTH]
+    found = []
+    for chance, names in beams:
+        text = "".join(CLASSES[i] for i in names)
+        if kinds_of(text):
+            shown = tuple(float(places[place, i]) for place, i in enumerate(names[: len(text)]))
+            found.append((text, chance, shown))
+    return found[:count]
+
+
+def kind_of(text: str, colours: Chances) -> str:
+    """Choose among the kinds that a text may be by the colour that was seen."""
+    kinds = kinds_of(text)
+    if not kinds:
+        return ""
+    return max(kinds, key=lambda kind: float(colours[COLOURS.index(COLOUR_OF[kind])]))
+
+
+def presence(places: Chances) -> float:
+    """Give how likely there is a plate at all: that most of its places hold something."""
+    return float(np.sort(1 - places[:7, 0])[1:].mean())

@@ -1,0 +1,15 @@
+"""What can stop a plate reader from opening; reading itself never fails."""
+
+from gateway.errors import GateError
+
+
+class PlateError(GateError):
+    """A plate reader cannot be had."""
+
+
+class ModelRefused(PlateError, OSError):  # noqa: N818 - named by what happened.
+    """A model file is missing, or is not the one whose checksum is on record."""
+
+
+class ReaderMissing(PlateError, LookupError):  # noqa: N818 - named by what happened.
+    """A reader is not known by that name, or what it needs is not installed."""

@@ -1,0 +1,73 @@
+"""What a plate reader is, what it says of a picture, and how one is opened.
+
+Readers stand behind one interface, so that the second and later ones change nothing else. A
+reader's `read` never raises, whatever the array.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.plates.errors import ReaderMissing
+
+Point: TypeAlias = tuple[float, float]
+Box: TypeAlias = tuple[int, int, int, int]
+Status: TypeAlias = Literal["read", "unsure", "unread", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plate:
+    """A plate in a picture. A text of "" is a plate that was seen and gave no valid text."""
+
+    text: str
+    plate_kind: str
+    """One of grammar.KINDS; "" without a text."""
+    confidence: float
+    """How likely the whole text is right, 0 to 1."""
+    characters: tuple[float, ...]
+    """The same for each character."""
+    box: Box
+    """Left, top, width, height in pixels of the picture."""
+    corners: tuple[Point, ...]
+    """Clockwise from the plate's own top left."""
+    candidates: tuple[tuple[str, float], ...]
+    """What it may be, with probabilities, the text itself first."""
+
+
+class PlateReader(Protocol):
+    """Reads every plate in a picture."""
+
+    name: str
+    accept: float
+    """The confidence at which a text is taken without asking the guard."""
+
+    def read(self, picture: NDArray[np.generic]) -> tuple[Plate, ...]:
+        """Give the plates, the most confident first; never raises."""
+
+
+READERS: Final = ("net", "tesseract")
+
+
+def open_reader(name: str = "net") -> PlateReader:
+    """Open a reader by its name; raises PlateError with one sentence when it cannot be had."""
+    # Imported here, so that a gate without the second reader's programs starts all the same.
+    if name == "net":
+        from gateway.plates.net import NetReader  # noqa: PLC0415
+
+        return NetReader.open()
+    if name == "tesseract":
+        from gateway.plates.tesseract import TesseractReader  # noqa: PLC0415
+
+        return TesseractReader.open()
+    raise ReaderMissing(f"no plate reader {name!r}; there are: {', '.join(READERS)}")
+
+
+def status_of(plate: Plate | None, accept: float) -> Status:
+    """Say what a sighting is worth: None is a vehicle without any plate to be seen."""
+    if plate is None:
+        return "none"
+    if not plate.text:
+        return "unread"
+    return "read" if plate.confidence >= accept else "unsure"

@@ -1,0 +1,176 @@
+"""What the detector learns from: street pictures with our plates laid over the cars' own."""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from training.faces import BUILT_IN, Glyphs, Picture, draw_plate, random_plate
+from training.samples import is_held_out, load_crops
+from training.wear import lay, weather
+
+SIDE: Final = 256
+STRIDE: Final = 8
+STEP: Final = 16.0
+Corners = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A street picture and the boxes of its cars' plates: middle, width, height, relative."""
+
+    path: Path
+    boxes: tuple[tuple[float, float, float, float], ...]
+
+
+def load_frames(data: Path) -> list[Frame]:
+    """List the street pictures."""
+    frames = []
+    with (data / "car_frames/index.csv").open(encoding="utf-8") as rows:
+        for row in csv.DictReader(rows):
+            boxes = []
+            for box in row["plate_boxes_cx_cy_w_h_relative"].split("|"):
+                if box:
+                    x, y, width, height = (float(each) for each in box.split(","))
+                    boxes.append((x, y, width, height))
+            frames.append(Frame(data / "car_frames" / row["file"], tuple(boxes)))
+    return frames
+
+
+class Street:
+    """Makes detector samples without end from one seed."""
+
+    def __init__(self, data: Path, seed: int) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.frames = load_frames(data)
+        self.crops = [each for each in load_crops(data) if not is_held_out(each[1])]
+        self.loaded: dict[Path, Picture] = {}
+        self.standard = Glyphs(data / "ga36_glyphs/font_model")
+
+    def batches(self, size: int) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
+        """Give batches: pictures N x 256 x 256 x 3 and targets N x 9 x 32 x 32."""
+        while True:
+            made = [self.sample() for _ in range(size)]
+            yield np.stack([each[0] for each in made]), np.stack([each[1] for each in made])
+
+    def sample(self) -> tuple[Picture, NDArray[np.float32]]:
+        """Make one picture and its target."""
+        rng = self.rng
+        frame = self.frames[int(rng.integers(0, len(self.frames)))]
+        picture = self.load(frame)
+        height, width = picture.shape[:2]
+        plates = []
+        for x, y, wide, high in frame.boxes:
+            middle = np.array((x * width, y * height))
+            corners = self.corners(middle, wide * width, high * height)
+            picture = lay(self.face(), corners, picture)
+            plates.append(corners)
+        picture, plates = self.cut(picture, plates)
+        return weather(picture, rng, float(rng.uniform(0.0, 0.7))), target_of(plates)
+
+    def load(self, frame: Frame) -> Picture:
+        """Load a street picture; 600 stay in memory."""
+        if frame.path not in self.loaded:
+            read = cv2.imread(str(frame.path))
+            assert read is not None, frame.path
+            if len(self.loaded) >= 600:
+                return np.asarray(read, np.uint8)
+            self.loaded[frame.path] = np.asarray(read, np.uint8)
+        return self.loaded[frame.path]
+
+    def face(self) -> Picture:
+        """Take a drawn plate, or a real crop."""
+        rng = self.rng
+        if rng.random() < 0.45:
+            return self.crops[int(rng.integers(0, len(self.crops)))][0]
+        text, kind = random_plate(rng)
+        glyphs = BUILT_IN if rng.random() < 0.2 else self.standard
+        double = kind == "trailer" or (kind == "yellow" and rng.random() < 0.35)
+        return draw_plate(text, kind, rng, scale=0.4, double=double, glyphs=glyphs)
+
+    def corners(self, middle: NDArray[np.float64], wide: float, high: float) -> Corners:
+        """Cover a box with a plate that hangs a little otherwise."""
+        rng = self.rng
+        half = np.array(
+            (wide * rng.uniform(1.05, 1.4), max(high * rng.uniform(0.9, 1.1), wide / 3.3))
+        )
+        turn, shear = rng.normal(0, 0.12), rng.normal(0, 0.12)
+        away = np.array(((-1, -1), (1, -1), (1, 1), (-1, 1))) * half / 2
+        away = away @ np.array(((1, turn), (-turn, 1))) @ np.array(((1, shear), (0, 1)))
+        return np.asarray(middle + away + rng.normal(0, 0.02 * high, (4, 2)), np.float32)
+
+    def cut(self, picture: Picture, plates: list[Corners]) -> tuple[Picture, list[Corners]]:
+        """Take a square of the picture in which a plate is 14 to 150 pixels wide."""
+        rng = self.rng
+        chosen = plates[int(rng.integers(0, len(plates)))] if plates else None
+        share = float(np.exp(rng.uniform(np.log(0.4), np.log(1.5))))
+        focus = rng.uniform(0, 1, 2) * (picture.shape[1], picture.shape[0])
+        if chosen is not None:
+            wide = float(np.linalg.norm(chosen[1] - chosen[0]))
+            share = float(np.exp(rng.uniform(np.log(14), np.log(150)))) / wide
+            if rng.random() < 0.85:
+                focus = chosen.mean(axis=0)
+        share = float(np.clip(share, 0.2, 2.5))
+        spot = rng.uniform(0.1, 0.9, 2) * SIDE
+        turn = np.array(
+            ((share, 0, spot[0] - share * focus[0]), (0, share, spot[1] - share * focus[1])),
+            np.float32,
+        )
+        if rng.random() < 0.15:
+            # Stretched: other lenses, other sides.
+            turn[0] *= np.float32(rng.uniform(0.8, 1.25))
+        if share < 0.7:
+            picture = np.asarray(cv2.blur(picture, (2, 2) if share > 0.4 else (3, 3)), np.uint8)
+        square = self.ground()
+        how = cv2.INTER_LINEAR
+        cv2.warpAffine(picture, turn, (SIDE, SIDE), square, how, cv2.BORDER_TRANSPARENT)
+        moved = [np.asarray(each @ turn[:, :2].T + turn[:, 2], np.float32) for each in plates]
+        return square, moved
+
+    def ground(self) -> Picture:
+        """Take another street picture without its plates, for what lies beyond the picture."""
+        rng = self.rng
+        frame = self.frames[int(rng.integers(0, len(self.frames)))]
+        loaded = self.load(frame).copy()
+        height, width = loaded.shape[:2]
+        for x, y, wide, high in frame.boxes:
+            left, top = (
+                max(0, int((x - wide * 0.6) * width)),
+                max(0, int((y - high * 0.6) * height)),
+            )
+            part = loaded[
+                top : int((y + high * 0.6) * height), left : int((x + wide * 0.6) * width)
+            ]
+            part[:] = cv2.blur(part, (61, 61))
+        side = int(rng.integers(140, min(width, height)))
+        left, top = int(rng.integers(0, width - side + 1)), int(rng.integers(0, height - side + 1))
+        piece = loaded[top : top + side, left : left + side]
+        return np.asarray(cv2.resize(piece, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def target_of(plates: list[Corners]) -> NDArray[np.float32]:
+    """Say what the net should: 1 in a plate's middle, -1 where it does not matter, 0 elsewhere."""
+    cells = SIDE // STRIDE
+    target = np.zeros((9, cells, cells), np.float32)
+    at = (np.arange(cells, dtype=np.float32) + 0.5) * STRIDE
+    across, down = np.meshgrid(at, at)
+    for corners in plates:
+        middle = corners.mean(axis=0)
+        wide = float(np.linalg.norm(corners[1] - corners[0]))
+        high = float(np.linalg.norm(corners[3] - corners[0]))
+        off_x, off_y = np.abs(across - middle[0]), np.abs(down - middle[1])
+        near = (off_x < 0.65 * wide + 4) & (off_y < 0.65 * high + 4)
+        core = (off_x < max(0.22 * wide, 5.0)) & (off_y < max(0.3 * high, 5.0))
+        target[0][near & (target[0] == 0)] = -1
+        if wide < 11:
+            continue
+        target[0][core] = 1
+        for corner, (x, y) in enumerate(corners):
+            target[1 + 2 * corner][core] = ((x - across) / STEP)[core]
+            target[2 + 2 * corner][core] = ((y - down) / STEP)[core]
+    return target
