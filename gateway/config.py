@@ -4,7 +4,7 @@ No default for what identifies a place; unknown keys are typos; absurd limits ar
 are never in the TOML: it names files, or credentials that systemd hands over.
 """
 
-import os
+import errno
 import re
 import tomllib
 from collections.abc import Iterable
@@ -12,6 +12,7 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_type_hints
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from msgspec import Meta, Struct
@@ -21,6 +22,7 @@ from drivers.errors import DriverUnknown
 from gateway import contract, limits, systemd
 from gateway.contract import Name
 from gateway.errors import SecretMissing, SettingsRefused
+from gateway.passage import Lane
 from gateway.screening import Limits
 
 Words = Annotated[str, Meta(min_length=1, max_length=60)]
@@ -131,8 +133,13 @@ class LaneSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     place: Literal["outdoors", "shelter", "indoors"] = "outdoors"
     shelter_s: Annotated[float, Meta(ge=0, le=3600)] = 0.0
     """How long a person has been out of the cold before being measured here."""
-    passage_wait_s: Annotated[float, Meta(ge=2, le=3600)] = 120.0
+    passage_wait_s: Annotated[float, Meta(ge=1, le=3600)] = 30.0
+    """A passage that no witness holds is over after this."""
     opens_by_itself: bool = False
+    ambient_centi_c: Annotated[int, Meta(ge=-5000, le=6000)] | None = None
+    """The air here, in hundredths of a degree, where no weather sensor tells it."""
+    heated_drivers: bool | None = None
+    """Whether vehicles' heaters warm faces; unset: in every lane but a `foot` lane."""
     zone: tuple[tuple[Share, Share], ...] = ()
     """The stop zone in the camera's picture: corners from 0,0 (top left) to 1,1."""
 
@@ -187,6 +194,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     gate: Name
     names: Names
     data_dir: Annotated[str, Meta(min_length=1)]
+    time_zone: str = "Asia/Shanghai"
+    """Whose midnight ends the day that the guard's page counts."""
     clock: Literal["kernel", "host"] = "kernel"
     """`host`: something outside this kernel keeps the clock right, as a virtual machine's host."""
     broker: Broker
@@ -199,6 +208,20 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     screening: Screening = Screening()  # type: ignore[valid-type]
     uplink: UplinkSettings = UplinkSettings()
     retention: Retention = Retention()
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone, looked up."""
+        return ZoneInfo(self.time_zone)
+
+    @property
+    def lanes(self) -> tuple[Lane, ...]:
+        """The lanes, as the core takes them."""
+        return tuple(
+            Lane(**{name: value for name, value in msgspec.structs.asdict(lane).items()
+                    if name != "zone"})
+            for lane in self.lane
+        )  # fmt: skip
 
     @property
     def limits(self) -> Limits:
@@ -253,6 +276,10 @@ def _faults(settings: Settings) -> Iterable[str]:
     yield from _screen_faults(settings.screen)
     yield from _name_faults(settings)
     yield from _lane_faults(settings)
+    try:
+        _ = settings.zone
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        yield f"time_zone = {settings.time_zone!r}: {error}."
     for device in settings.thermometer:
         try:
             thermometer.load(device.driver)
@@ -348,9 +375,20 @@ def password(broker: Broker) -> str | None:
 
 
 def data_folder(settings: Settings) -> Path:
-    """Make the gate's folder, for this user alone."""
+    """Make the gate's folder, for this user alone; raises SettingsRefused.
+
+    A disk that is full or read-only is no fault of the settings: the gate works on, NOT RECORDED.
+    """
     folder = Path(settings.data_dir)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not os.access(folder, os.W_OK):
-        raise SettingsRefused(f"data_dir = {settings.data_dir!r}: this user cannot write there.")
+    trial = folder / ".trial"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        trial.touch()
+        trial.unlink()
+    except OSError as error:
+        if error.errno not in {errno.EROFS, errno.ENOSPC, errno.EDQUOT} or not folder.is_dir():
+            raise SettingsRefused(
+                f"data_dir = {settings.data_dir!r}: this user cannot write there"
+                f" ({error.strerror})."
+            ) from error
     return folder

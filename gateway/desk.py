@@ -48,14 +48,17 @@ class Desk:
 
     @classmethod
     def open(cls, path: str | Path, key: bytes) -> Self:
-        """Open the desk; one that will not open is deleted and begun anew."""
+        """Open the desk; one that will not open is deleted and begun anew, in memory at worst."""
         try:
             return cls(_open(path), key)
         except sqlite3.Error:
             for suffix in ("", "-wal", "-shm"):
-                with contextlib.suppress(FileNotFoundError):
+                with contextlib.suppress(OSError):
                     Path(f"{path}{suffix}").unlink()
+        try:
             return cls(_open(path), key)
+        except sqlite3.Error:
+            return cls(_open(":memory:"), key)
 
     def close(self) -> None:
         """Close the file."""
@@ -64,9 +67,10 @@ class Desk:
     def keep(self, ref: str, note: Note, at_ms: int) -> None:
         """Put a passage's note on the desk, in place of an older one."""
         box = self._box.encrypt(msgspec.msgpack.encode(note))
-        self._connection.execute(
-            "INSERT OR REPLACE INTO note (ref, at_ms, box) VALUES (?,?,?)", (ref, at_ms, box)
-        )
+        with contextlib.suppress(sqlite3.Error):  # A full disk costs a picture, never a count.
+            self._connection.execute(
+                "INSERT OR REPLACE INTO note (ref, at_ms, box) VALUES (?,?,?)", (ref, at_ms, box)
+            )
 
     def find(self, ref: str) -> Note | None:
         """Read a passage's note; None when there is none, or none that this key opens."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from gateway import contract
-from gateway.events import Unfinished
+from gateway.events import DayBegan, Unfinished
 
 
 @dataclass(slots=True)
@@ -55,6 +55,32 @@ def fold(entries: Iterable[contract.Entry]) -> tuple[OpenPassage, ...]:
             else:
                 _add(open_[body.passage], entry.stream, body)
     return tuple(open_.values())
+
+
+TALLIED = ("opened", "decided")
+"""Kinds that `tally` reads."""
+
+
+def tally(entries: Iterable[contract.Entry]) -> DayBegan:
+    """Count a day's passages from its entries."""
+    ways = {"in": 0, "out": 0, "foot": 0}
+    decisions: dict[str | None, tuple[int, contract.Decision]] = {}
+    for entry in entries:
+        try:
+            body = contract.decode_body(entry)
+        except contract.NotUnderstood:
+            continue
+        if isinstance(body, contract.Opened):
+            ways[body.way] += 1
+        elif isinstance(body, contract.Decided):
+            latest = (body.revision, body.decision)
+            decisions[body.passage] = max(latest, decisions.get(body.passage, latest))
+    return DayBegan(
+        passages_in=ways["in"],
+        passages_out=ways["out"],
+        on_foot=ways["foot"],
+        refer=sum(decision == "refer" for _, decision in decisions.values()),
+    )
 
 
 def _add(passage: OpenPassage, stream: str, body: contract.Body) -> None:

@@ -118,6 +118,8 @@ class Journal:
         self.path = path
         self.set_aside = set_aside
         """The new name of a file that would not open."""
+        self.fault: JournalUnwritable | None = None
+        """Why there is no file to write to."""
         self._connection = connection
         self._origin = contract.Started(compound=compound, gate=gate, boot=boot, version=version)
         self._new_stream = new_stream
@@ -140,16 +142,39 @@ class Journal:
         version: str,
         new_stream: Callable[[], str],
         seal: Callable[[bytes], bytes],
+        or_refuse: bool = False,
     ) -> Self:
         """Open the journal; a file that will not open is set aside and a new one begun.
 
-        Raises JournalUnwritable when there can be no file at `path` at all.
+        Raises JournalUnwritable when there can be no file at `path` at all; with `or_refuse` it
+        gives a journal that refuses every entry until `reopen` succeeds, for a gate must work on.
         """
-        connection, aside = journal_file.connect(path)
-        return cls(
+        fault = None
+        try:
+            connection, aside = journal_file.connect(path)
+        except JournalUnwritable as error:
+            if not or_refuse:
+                raise
+            fault = error
+            connection, aside = journal_file.connect(journal_file.MEMORY)
+        journal = cls(
             connection, path=path, compound=compound, gate=gate, boot=boot, version=version,
             new_stream=new_stream, seal=seal, set_aside=aside,
         )  # fmt: skip
+        journal.fault = fault
+        return journal
+
+    @classmethod
+    def look(cls, path: Path) -> Self:
+        """Open a journal to read it only, also while its gate runs; raises JournalUnwritable."""
+        try:
+            connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+            return cls(
+                connection, path=path, compound="", gate="", boot="", version="",
+                new_stream=_no_stream, seal=bytes,
+            )  # fmt: skip
+        except sqlite3.Error as error:
+            raise journal_file.unwritable(error, path) from error
 
     @classmethod
     def over(
@@ -169,6 +194,17 @@ class Journal:
             connection, path=journal_file.MEMORY, compound=compound, gate=gate, boot=boot,
             version=version, new_stream=new_stream, seal=seal,
         )  # fmt: skip
+
+    def reopen(self) -> None:
+        """Open the file afresh after a fault; a damaged one is set aside and a new one begun.
+
+        What follows is a new stream. Raises JournalUnwritable when there can be no file.
+        """
+        connection, self.set_aside = journal_file.connect(self.path)
+        self._connection.close()
+        self._connection, self.fault = connection, None
+        self._current, self._prev = None, contract.NO_HASH
+        self._load()
 
     def close(self) -> None:
         """Close the file; the last one out empties the write-ahead log."""
@@ -193,10 +229,10 @@ class Journal:
         self._commit(draft, ())
         return tuple(draft.entries)
 
-    def bury(self, entries: int, reason: str, stamp: Stamp) -> int:
+    def bury(self, entries: int, reason: str, stamp: Stamp) -> tuple[Entry, ...]:
         """Delete the oldest `entries` though central may lack them, leaving tombstones.
 
-        Only for a bound that forces it. Gives the number of entries buried.
+        Only for a bound that forces it. Gives what was recorded of it.
         """
         graves, writes = [], []
         for stream in self._held():
@@ -205,7 +241,7 @@ class Journal:
             if last > stream.anchor:
                 graves.append((stream, stream.anchor + 1, last))
         if not graves:
-            return 0
+            return ()
         draft = self._begin(stamp)
         anchors = []
         for stream, first, last in graves:
@@ -221,7 +257,7 @@ class Journal:
         for stream, last, digest in anchors:
             stream.anchor, stream.anchor_hash = last, digest
         self._load_lost()
-        return sum(last - first + 1 for _, first, last in graves)
+        return tuple(draft.entries)
 
     def prune(self, marks: Iterable[Mark], keep: int = 0) -> int:
         """Delete what is safe at central, but for the newest `keep` entries; give their number.
@@ -293,10 +329,10 @@ class Journal:
         self, stream: str, after: int, limit: int = contract.BATCH_MAX, bytes_max: int = 250_000
     ) -> tuple[Entry, ...]:
         """Give a stream's entries above a sequence, in order; at least one, if there is one."""
-        found = self._streams[stream]
-        after = max(after, found.anchor)
-        if after >= found.last:
+        found = self._streams.get(stream)
+        if found is None or max(after, found.anchor) >= found.last:
             return ()
+        after = max(after, found.anchor)
         rows = self._read(
             f"{_SELECT} WHERE id > ? AND id <= ? ORDER BY id LIMIT ?",
             (found.base + after, found.base + found.last, limit),
@@ -318,6 +354,14 @@ class Journal:
             (count,) if kind is None else (kind, count),
         )
         return tuple(_entry(row, self._stream_at(row[0])) for row in reversed(rows))
+
+    def since(self, at_ms: int, kinds: Sequence[str]) -> tuple[Entry, ...]:
+        """Give the entries of some kinds recorded since a moment, in order."""
+        places = ",".join("?" * len(kinds))
+        sql = f"{_SELECT} WHERE at_ms >= ? AND kind IN ({places}) ORDER BY id"
+        return tuple(
+            _entry(row, self._stream_at(row[0])) for row in self._read(sql, (at_ms, *kinds))
+        )
 
     def unfinished(
         self, stamp: Stamp, boot: str | None = None, first_key: int = 1
@@ -451,6 +495,8 @@ class Journal:
             del self._refs[next(iter(self._refs))]
 
     def _run(self, writes: Sequence[_Write], rows: Sequence[_Row] = ()) -> None:
+        if self.fault is not None:
+            raise self.fault
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             for sql, values in writes:
@@ -495,6 +541,10 @@ class Journal:
 
     def _stream_at(self, row_id: int) -> _Stream:
         return next(s for s in reversed(self._streams.values()) if s.base < row_id)
+
+
+def _no_stream() -> str:
+    raise AssertionError("a journal that is only looked at takes no entry")
 
 
 def _entry(row: _Row, stream: _Stream) -> Entry:

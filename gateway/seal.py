@@ -29,6 +29,11 @@ def read_key(path: Path) -> bytes:
             f"The key file {path} cannot be read ({error.strerror}): put it there, readable by"
             " this user."
         ) from error
+    return parse_key(content, f"The key file {path}")
+
+
+def parse_key(content: bytes, where: str) -> bytes:
+    """Understand a key of 32 bytes, as it is or written out."""
     if len(content) == KEY_BYTES:
         return content
     text = content.strip()
@@ -36,9 +41,7 @@ def read_key(path: Path) -> bytes:
         key = decode(text)
         if key is not None:
             return key
-    raise SettingsRefused(
-        f"The key file {path} holds no key: 32 bytes as base64 or hexadecimal are wanted."
-    )
+    raise SettingsRefused(f"{where} holds no key: 32 bytes as base64 or hexadecimal are wanted.")
 
 
 def _from_hex(text: bytes) -> bytes | None:

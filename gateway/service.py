@@ -1,0 +1,436 @@
+"""The gateway's process: one loop, and the threads that feed it.
+
+Law: the loop takes all that is queued, steps each event, commits all their entries in one
+transaction, and only then shows, publishes and acts. If the commit fails, decisions are shown as
+NOT RECORDED, nothing opens by itself, and the entries wait in a bounded ring.
+
+Threads exist only where something blocks; each reports what ended it, and the process ends for
+systemd to start it again. The watchdog is fed by this loop alone, once it has seen the others.
+"""
+
+import contextlib
+import fcntl
+import logging
+import os
+import random  # noqa: TID251 - jitter of the link, which decides nothing.
+import secrets  # noqa: TID251 - the stream's id.
+import signal
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Final
+
+from gateway import clock, config, contract, core, events, folding, mqtt, seal, systemd
+from gateway.barrier import Actuator, NoBarrier
+from gateway.config import Settings
+from gateway.desk import Desk
+from gateway.equipment import Equipment
+from gateway.errors import GateBusy, GateError, JournalUnwritable
+from gateway.inbox import Inbox
+from gateway.journal import Journal, Stamp
+from gateway.panel import Panel
+from gateway.recorder import Recorder
+from gateway.starts import Starts
+from gateway.upkeep import Upkeep
+from gateway.uplink import Out, Pace, Uplink
+
+SHOW_S: Final = 1.0
+"""The page counts itself NOT LIVE after 3 s without a view."""
+SHOW_S_MIN: Final = 0.2
+RETRY_S: Final = 2.0
+REOPEN_S: Final = 10.0
+DRAIN_S: Final = 5.0
+COMMANDS_KEPT: Final = 100
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """A thread ended; the process must too."""
+
+    who: str
+    error: BaseException
+
+
+@dataclass(slots=True)
+class _Turn:
+    """What one round of the loop is to record and do."""
+
+    records: list[events.Record] = field(default_factory=list)
+    pulses: list[events.PulseBarrier] = field(default_factory=list)
+    crops: list[events.KeepCrop] = field(default_factory=list)
+    touched: bool = False
+
+
+def installed_version() -> str:
+    """Give the version of this program, as every health message does."""
+    try:
+        return version("gatepost")
+    except PackageNotFoundError:
+        return "0.0.0+checkout"
+
+
+class Service:
+    """One gate, running."""
+
+    def __init__(self, settings: Settings, actuator: Actuator | None = None) -> None:
+        self.settings = settings
+        self.inbox = Inbox()
+        self._stack = contextlib.ExitStack()
+        self._actuator = actuator or NoBarrier()
+        self._stopping = False
+        self._boot = clock.kernel_boot()
+        self._version = installed_version()
+        self._clock = clock.Clock(state=_clock_state(settings))
+        self._wake_at: float | None = None
+        self._shown_s = 0.0
+        self._retried_s = 0.0
+        self._faulty_s: float | None = None
+        self._told: dict[type, events.Event] = {}
+        self._commands: dict[str, None] = {}
+        self._day = ""
+
+    # --- Starting and ending ----------------------------------------------------------------
+
+    def run(self) -> None:
+        """Run until SIGTERM or SIGINT; raises GateError, or what a thread died of."""
+        with self._stack:
+            self._open()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, self._stop)
+            systemd.notify("READY=1", f"STATUS={self.screen.url}")
+            _LOG.info("The gate is open for work.", extra={"GATE_SCREEN": self.screen.url})
+            while not self._stopping:
+                self.turn(self.inbox.take(self._wait_s()))
+                self._feed_watchdog()
+            self._end()
+
+    def _stop(self, *_: object) -> None:
+        self._stopping = True
+        self.inbox.put(events.Woke())
+
+    def _open(self) -> None:
+        settings = self.settings
+        folder = config.data_folder(settings)
+        self._stack.callback(os.close, lock(folder))
+        stamp, _ = self._clock.look()
+        self._starts = Starts(folder / "starts.json", self._boot, stamp.mono_ms)
+        journal = Journal.open(
+            folder / "journal.db", compound=settings.compound, gate=settings.gate,
+            boot=self._boot, version=self._version, new_stream=lambda: secrets.token_hex(16),
+            seal=seal.sealer(Path(settings.seal.public_key_file)), or_refuse=True,
+        )  # fmt: skip
+        self._stack.callback(journal.close)
+        self.journal = journal
+        self.recorder = Recorder(journal, settings.retention.ring)
+        self.desk = Desk.open(folder / "desk.db", desk_key(settings))
+        self._stack.callback(self.desk.close)
+        self.uplink = self._new_uplink()
+        self.upkeep = Upkeep(folder, journal, self.uplink, self.desk, settings.retention)
+        self.panel = Panel(settings, self.recorder, self.uplink, self.desk, self._version)
+        self.screen = self.panel.listen(self.inbox.put, self._ended("screen"))
+        self._stack.callback(self.screen.close)
+        self._begin(stamp)
+        self.equipment = Equipment(settings, self.inbox, self._ended)
+        self._stack.callback(self.equipment.stop)
+        self.equipment.start()
+        self.link = self._new_link(stamp)
+        self._stack.callback(self.link.close)
+        self.link.start()
+
+    def _begin(self, stamp: Stamp) -> None:
+        """Take unfinished passages up again, unless that may be what killed us."""
+        unfinished: tuple[events.Unfinished, ...] = ()
+        if self._starts.resumes:
+            unfinished = self.panel.remember(self.journal.unfinished(stamp))
+        else:
+            _LOG.error("Two deaths within a minute: starting without resuming.")
+        self.gate = core.begin(
+            self.settings.lanes, self.settings.limits, first_key=len(unfinished) + 1
+        )
+        told: list[events.Event] = [events.ClockChanged(stamp.clock)]
+        if unfinished:
+            told.append(events.Resumed(unfinished))
+        if self.journal.set_aside is not None:
+            _LOG.error(
+                "The journal would not open: it was set aside and a new one begun.",
+                extra={"GATE_FILE": self.journal.set_aside.name},
+            )
+            told.append(events.DeviceStateChanged("journal", "faulty", "set_aside"))
+        for event in told:
+            self.inbox.put(event)
+
+    def _new_uplink(self) -> Uplink:
+        limits = self.settings.uplink
+        pace = Pace(
+            window=limits.window, batch=limits.batch, patience_s=limits.patience_s,
+            patience_s_max=limits.patience_s_max, spread_s=limits.spread_s,
+            health_s=limits.health_s,
+        )  # fmt: skip
+        return Uplink(
+            self.journal, compound=self.settings.compound, gate=self.settings.gate,
+            boot=self._boot, version=self._version, jitter=random.random, pace=pace,
+        )  # fmt: skip
+
+    def _new_link(self, stamp: Stamp) -> mqtt.Link:
+        broker = self.settings.broker
+        tls = mqtt.tls_context(broker.ca_file, broker.cert_file, broker.key_file)
+        address = mqtt.Address(
+            broker.host, broker.port, f"gate-{self.settings.compound}-{self.settings.gate}",
+            broker.username, config.password(broker), tls if broker.tls else None,
+            broker.keepalive_s, broker.reconnect_s_max,
+        )  # fmt: skip
+        return mqtt.Link(
+            address,
+            subscriptions=[*(self._topic(word) for word in ("ack", "command", "status")),
+                           contract.CENTRAL_STATUS],
+            will=self._farewell(stamp), news=self.inbox.put, failed=self._ended("mqtt"),
+            jitter=random.random,
+        )  # fmt: skip
+
+    def _end(self) -> None:
+        """Stop what feeds the queue, take what is left in it, and say goodbye."""
+        systemd.notify("STOPPING=1")
+        self.equipment.stop()
+        deadline = time.monotonic() + DRAIN_S
+        while (items := self.inbox.take(0.0)) and time.monotonic() < deadline:
+            self.turn(items)
+        if self.uplink.link != "down":
+            stamp, _ = self._clock.look()
+            self.link.send([self._farewell(stamp)])
+        if self.recorder.not_recorded:
+            _LOG.error(
+                "Entries were never recorded: the journal took none until the end.",
+                extra={"GATE_ENTRIES": self.recorder.not_recorded},
+            )
+        self._starts.ended()
+
+    def _farewell(self, stamp: Stamp) -> Out:
+        status = contract.Status(
+            v=contract.VERSION, online=False, boot=self._boot, at_ms=stamp.at_ms,
+            version=self._version,
+        )  # fmt: skip
+        return Out(self._topic("status"), contract.encode(status), retain=True)
+
+    def _topic(self, word: Any) -> str:
+        return contract.gate_topic(self.settings.compound, self.settings.gate, word)
+
+    def _ended(self, who: str) -> Any:
+        """Give the function by which a thread reports what ended it."""
+        return lambda error: self.inbox.put(_Ended(who, error))
+
+    # --- The loop ---------------------------------------------------------------------------
+
+    def turn(self, items: list[Any]) -> None:
+        """Take all that is queued: step, record, and only then show, publish and act."""
+        now = time.monotonic()
+        stamp, jump = self._clock.look()
+        turn = _Turn()
+        if jump is not None:
+            self._jumped(jump, turn, now)
+        for item in items:
+            for event in self._events(item, now, stamp):
+                turn.touched |= not isinstance(event, (events.SampleTaken, events.Woke))
+                self._step(event, now, turn)
+        if self._wake_at is not None and now >= self._wake_at:
+            self._step(events.Woke(), now, turn)
+        entries = self._record(turn, now, stamp)
+        self.uplink.recorded(entries, now)
+        self._show(turn, now, stamp)
+        self.uplink.tell(self.panel.health(self._boot, self.equipment, self.upkeep.disk, stamp))
+        self.link.send(self.uplink.due(now, stamp.at_ms))
+        self._act(turn)
+        self.upkeep.look(now, stamp, self.recorder.fault)
+        self._tell_changes(stamp)
+
+    def _step(self, event: events.Event, now: float, turn: _Turn) -> None:
+        step = core.step(self.gate, event, now)
+        self.gate, self._wake_at = step.gate, step.wake_at
+        for effect in step.effects:
+            match effect:
+                case events.Record():
+                    turn.records.append(effect)
+                case events.PulseBarrier():
+                    turn.pulses.append(effect)
+                case events.KeepCrop():
+                    turn.crops.append(effect)
+
+    def _events(self, item: Any, now: float, stamp: Stamp) -> list[events.Event]:
+        """Read an item of the queue as events of the core; the link's news end here."""
+        match item:
+            case _Ended():
+                raise RuntimeError(f"The thread {item.who} ended.") from item.error
+            case mqtt.LinkUp():
+                _LOG.info("The broker answers.")
+                self.uplink.connected(now)
+            case mqtt.LinkDown():
+                _LOG.warning("The broker is away.", extra={"GATE_REASON": item.reason})
+                self.uplink.disconnected(now)
+            case mqtt.PublishRefused():
+                _LOG.error(
+                    "The broker refuses what this gate sends: mend its access list.",
+                    extra={"GATE_TOPIC": item.topic, "GATE_REASON": item.reason},
+                )
+            case mqtt.Heard():
+                command = self.uplink.heard(item.topic, item.payload, now)
+                return self._commanded(command, stamp) if command else []
+            case _:
+                return [item]
+        return []
+
+    def _commanded(self, command: contract.Command, stamp: Stamp) -> list[events.Event]:
+        """Obey a command once, unless it has expired."""
+        late = stamp.clock != "unset" and command.expires_ms < stamp.at_ms
+        if late or command.id in self._commands or command.alert is None:
+            return []
+        self._commands[command.id] = None
+        if len(self._commands) > COMMANDS_KEPT:
+            del self._commands[next(iter(self._commands))]
+        return [events.AlertAcknowledged(command.alert, "central")]
+
+    def _jumped(self, jump: clock.Jump, turn: _Turn, now: float) -> None:
+        body = contract.ClockJumped(boot=self._boot, jump_ms=jump.jump_ms, was=jump.was)
+        turn.records.append(events.Record(body))
+        self._step(events.ClockChanged(jump.clock, jump.jump_ms), now, turn)
+
+    def _record(self, turn: _Turn, now: float, stamp: Stamp) -> tuple[contract.Entry, ...]:
+        """Commit the round's entries in one transaction; what fails waits in the ring."""
+        if not turn.records:
+            if not self.recorder.not_recorded or now < self._retried_s + RETRY_S:
+                return ()
+            self._mend(now)
+        self._retried_s = now
+        entries = self.recorder.record(turn.records, stamp)
+        fault = self.recorder.fault
+        if fault is not None and fault.state == "full" and self.upkeep.make_room():
+            entries += self.recorder.record((), stamp)
+        if fault is not None and fault.torn:
+            self._mend(now)
+        self._note_fault(now)
+        self.panel.recorded(turn.records, turn.crops, stamp)
+        return entries
+
+    def _mend(self, now: float) -> None:
+        """Open the journal afresh after a fault that lasts; a damaged one is set aside."""
+        fault = self.recorder.fault
+        lasting = self._faulty_s is not None and now - self._faulty_s > REOPEN_S
+        if fault is None or fault.state == "full" or not (fault.torn or lasting):
+            return
+        self._faulty_s = now
+        try:
+            self.journal.reopen()
+        except JournalUnwritable:
+            return
+        self.uplink.reloaded()
+        if self.journal.set_aside is not None:
+            self.inbox.put(events.DeviceStateChanged("journal", "faulty", "set_aside"))
+
+    def _note_fault(self, now: float) -> None:
+        fault = self.recorder.fault
+        if fault is not None and self._faulty_s is None:
+            self._faulty_s = now
+            _LOG.critical("NOT RECORDED: the journal takes no entry.",
+                          extra={"GATE_REASON": str(fault)})  # fmt: skip
+        elif fault is None and self._faulty_s is not None:
+            self._faulty_s = None
+            _LOG.warning("The journal takes entries again; what waited is recorded.")
+
+    def _show(self, turn: _Turn, now: float, stamp: Stamp) -> None:
+        since_s = now - self._shown_s
+        if turn.touched or turn.records or since_s >= SHOW_S_MIN:
+            self._shown_s = now
+            self.screen.show(self.panel.view(self.gate, self.equipment, self.upkeep, now, stamp))
+
+    def _act(self, turn: _Turn) -> None:
+        for pulse in turn.pulses:
+            if pulse.how == "itself" and self.recorder.fault is not None:
+                continue
+            self._actuator.pulse(pulse.lane)
+
+    def _tell_changes(self, stamp: Stamp) -> None:
+        """Queue for the core what has changed around it."""
+        day = self._local_day(stamp)
+        changes: list[events.Event] = [
+            events.LinkChanged(self.uplink.link),
+            events.DiskChanged(self.upkeep.disk),
+            events.RecordingChanged(self.recorder.not_recorded),
+        ]
+        for change in changes:
+            if self._told.get(type(change)) != change:
+                self._told[type(change)] = change
+                self.inbox.put(change)
+        if day != self._day:
+            self._day = day
+            self.inbox.put(self._counted_today(stamp))
+
+    def _local_day(self, stamp: Stamp) -> str:
+        return f"{self._local(stamp):%Y-%m-%d}"
+
+    def _local(self, stamp: Stamp) -> datetime:
+        """Give the moment as a local time; the clock stays in `stamp`."""
+        epoch = datetime(1970, 1, 1, tzinfo=UTC)
+        return (epoch + timedelta(milliseconds=stamp.at_ms)).astimezone(self.settings.zone)
+
+    def _counted_today(self, stamp: Stamp) -> events.DayBegan:
+        midnight = self._local(stamp).replace(hour=0, minute=0, second=0, microsecond=0)
+        try:
+            return folding.tally(
+                self.journal.since(int(midnight.timestamp() * 1000), folding.TALLIED)
+            )
+        except JournalUnwritable:
+            return events.DayBegan()
+
+    def _wait_s(self) -> float:
+        """How long the loop may sleep when nothing comes."""
+        moments = [self._shown_s + SHOW_S, self.upkeep.wake_at]
+        moments += [at for at in (self._wake_at, self.uplink.wake_at) if at is not None]
+        if self.recorder.not_recorded:
+            moments.append(self._retried_s + RETRY_S)
+        return max(0.0, min(moments) - time.monotonic())
+
+    def _feed_watchdog(self) -> None:
+        if self.link.alive and self.equipment.alive:
+            systemd.notify("WATCHDOG=1")
+
+
+def _clock_state(settings: Settings) -> Any:
+    if settings.clock == "kernel":
+        return clock.kernel_clock
+    return lambda: "rtc" if clock.kernel_clock() == "unset" else clock.kernel_clock()
+
+
+def lock(folder: Path) -> int:
+    """Hold the gate's folder for this process alone; raises GateBusy."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(handle)
+        raise GateBusy(
+            f"Another gateway runs on {folder}: end it first, or give this one another data_dir."
+        ) from error
+    return handle
+
+
+def desk_key(settings: Settings) -> bytes:
+    """Read the desk's key, or draw one that does not outlive the machine's power.
+
+    Under systemd it is kept in the unit's runtime folder, in memory; else in this process only.
+    """
+    if settings.desk.key_file:
+        return seal.read_key(Path(settings.desk.key_file))
+    if settings.desk.key_credential:
+        key = systemd.credential(settings.desk.key_credential)
+        return key if len(key) == seal.KEY_BYTES else seal.parse_key(key, "the desk's credential")
+    runtime = os.environ.get("RUNTIME_DIRECTORY", "")
+    if not runtime:
+        return secrets.token_bytes(seal.KEY_BYTES)
+    path = Path(runtime) / "desk.key"
+    with contextlib.suppress(GateError):
+        return seal.read_key(path)
+    path.write_bytes(secrets.token_bytes(seal.KEY_BYTES))
+    path.chmod(0o600)
+    return path.read_bytes()

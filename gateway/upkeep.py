@@ -1,0 +1,115 @@
+"""What must be done now and then: retention, room on the disk, deleting what is safe.
+
+Law: sealed parts and the desk's notes go on their day, delivered or not; entries go only when
+safe, or with a tombstone when the bound forces it.
+"""
+
+import logging
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal
+
+from gateway import journal_file
+from gateway.config import Retention
+from gateway.desk import Desk
+from gateway.errors import JournalUnwritable
+from gateway.journal import Journal, Stamp
+from gateway.uplink import Uplink
+
+Disk = Literal["ok", "low", "full", "unwritable"]
+EVERY_S: Final = 10.0
+RETENTION_EVERY_S: Final = 3600.0
+LOW_BYTES: Final = 64 * 2**20
+BURIED: Final = 1000
+"""Entries given up at a time."""
+DAY_MS: Final = 86_400_000
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Upkeep:
+    """Looks after one gate's folder."""
+
+    folder: Path
+    journal: Journal
+    uplink: Uplink
+    desk: Desk
+    retention: Retention
+    disk: Disk = "ok"
+    _next_s: float = 0.0
+    _retention_s: float = 0.0
+    _reserve: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Have the reserve in place from the first moment."""
+        self._reserve = self.folder / "reserve"
+        journal_file.keep_reserve(self._reserve)
+
+    @property
+    def wake_at(self) -> float:
+        """When there is something to look after."""
+        return self._next_s
+
+    def look(self, now: float, stamp: Stamp, fault: JournalUnwritable | None) -> None:
+        """Do what is due."""
+        if now < self._next_s:
+            return
+        self._next_s = now + EVERY_S
+        self._look_at_disk(fault)
+        try:
+            if self.journal.prune(self.uplink.marks, keep=self.retention.entries_min):
+                self.uplink.reloaded()
+            if self.journal.bytes_used() > self.retention.journal_mb_max * 2**20:
+                self._bury(now, stamp)
+            if now >= self._retention_s and stamp.clock != "unset":
+                self._retention_s = now + RETENTION_EVERY_S
+                self._expire(stamp)
+        except JournalUnwritable as error:
+            self._look_at_disk(error)
+
+    def make_room(self) -> bool:
+        """Give the reserve up to a full disk; False when it is gone already."""
+        self.disk = "full"
+        freed = journal_file.free_reserve(self._reserve)
+        if freed:
+            _LOG.error("The disk is full: the reserve was given up.")
+        return freed
+
+    def _look_at_disk(self, fault: JournalUnwritable | None) -> None:
+        if fault is not None:
+            self.disk = fault.state
+            return
+        try:
+            room = os.statvfs(self.folder)
+        except OSError:
+            self.disk = "unwritable"
+            return
+        free = room.f_bavail * room.f_frsize
+        if not self._reserve.exists() and free > 2 * journal_file.RESERVE_BYTES:
+            journal_file.keep_reserve(self._reserve)
+        if not self._reserve.exists():
+            self.disk = "full"
+        else:
+            self.disk = "low" if free < LOW_BYTES else "ok"
+
+    def _bury(self, now: float, stamp: Stamp) -> None:
+        tombstones = self.journal.bury(BURIED, "disk_bound", stamp)
+        self.uplink.recorded(tombstones, now)
+        self.uplink.reloaded()
+        _LOG.error(
+            "Entries that the centre may lack were given up, to stay under journal_mb_max.",
+            extra={"GATE_ENTRIES": BURIED},
+        )
+
+    def _expire(self, stamp: Stamp) -> None:
+        """Erase what has reached its day, and say in the log how much that was."""
+        sealed = self.journal.erase_sealed(stamp.at_ms - int(self.retention.sealed_days * DAY_MS))
+        before_ms = stamp.at_ms - int(self.retention.crop_days * DAY_MS)
+        notes = self.desk.clear(before_ms, stamp.at_ms + DAY_MS)
+        if sealed or notes:
+            _LOG.info(
+                "Retention erased what had reached its day.",
+                extra={"GATE_SEALED": sealed, "GATE_NOTES": notes},
+            )
