@@ -2,10 +2,14 @@
 
 Pure: no clock, no disk, no network. Temperatures are hundredths of a degree Celsius, integers.
 Every event may carry what the edge knows; the moment comes beside it, as `now`, in monotonic
-seconds.
+seconds. What is personal (temperatures, plates, names) stays out of every repr: a repr may be
+logged.
+
+A touch may name the `passage` that its page showed when the finger came down: a touch that comes
+late, for a passage that is over, then does nothing.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from gateway import contract
@@ -18,7 +22,7 @@ class SampleTaken:
     """A thermometer's frame: about ten a second while it is on."""
 
     device: str
-    object_centi_c: int
+    object_centi_c: int = field(repr=False)
     ambient_centi_c: int
     """The sensor's die: never the weather."""
     taken_s: float
@@ -34,7 +38,8 @@ class VehicleSeen:
     lane: str
     track: int
     in_zone: bool
-    traveller: Literal["vehicle", "bicycle"] = "vehicle"
+    traveller: Literal["vehicle", "bicycle", "person"] = "vehicle"
+    """A person or bicycle beside a vehicle is a hint that a reading may be theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +50,11 @@ class PlateRead:
     lane: str
     track: int
     status: Literal["read", "unsure", "unread", "none"]
-    text: str = ""
+    text: str = field(default="", repr=False)
     confidence_pct: int = 0
-    candidates: tuple[str, ...] = ()
+    candidates: tuple[str, ...] = field(default=(), repr=False)
     plate_kind: str = ""
-    crop: bytes = b""
+    crop: bytes = field(default=b"", repr=False)
     """JPEG, at most 32 KB."""
 
 
@@ -73,6 +78,13 @@ class PresenceChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class AmbientTold:
+    """A weather sensor's or the centre's word on the air outside; None when it is lost."""
+
+    centi_c: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceStateChanged:
     """The edge's word on a device; the reason is a code such as `wrong_baud` or `unplugged`."""
 
@@ -89,6 +101,7 @@ class NextTouched:
     """The passage is done; what comes now is another."""
 
     lane: str
+    passage: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +117,7 @@ class PersonTouched:
     """The next reading is of another person of this passage."""
 
     lane: str
+    passage: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +126,8 @@ class AgainTouched:
 
     lane: str
     person: int
+    passage: int | None = None
+    """May be one that waits aside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +137,7 @@ class ReadingAssigned:
     reading: int
     lane: str
     person: int | None = None
+    passage: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +146,9 @@ class TemperatureTyped:
 
     lane: str
     person: int | None
-    centi_c: int
+    centi_c: int = field(repr=False)
     site: Literal["forehead", "wrist", "neck", "contact"]
+    passage: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +156,8 @@ class PlateTyped:
     """The guard read the plate; empty text means there is none."""
 
     lane: str
-    text: str
+    text: str = field(repr=False)
+    passage: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,15 +166,25 @@ class OverrideTouched:
 
     lane: str
     decision: contract.Decision
-    operator: str
-    reason: str
+    operator: str = field(repr=False)
+    reason: str = field(repr=False)
+    passage: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AsideTouched:
+    """The passage waits aside (shelter, shade, contact thermometer); the lane is free."""
+
+    lane: str
+    passage: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class OpenTouched:
-    """Open the barrier for the passage in this lane."""
+    """Open the barrier for the passage in this lane, once it is admitted."""
 
     lane: str
+    passage: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +222,9 @@ class Unfinished:
     attempts: tuple[int, ...]
     plate: PlateRead | None = None
     """From the desk, when it survived."""
+    decision: contract.Decision | None = None
+    """The latest decided; overridden when a guard decided it."""
+    overridden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,19 +257,37 @@ class DiskChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingChanged:
+    """How many entries the journal refused and the ring still holds."""
+
+    not_recorded: int
+
+
+@dataclass(frozen=True, slots=True)
+class DayBegan:
+    """A local day began, or the service started in one: what this gate had counted of it."""
+
+    passages_in: int = 0
+    passages_out: int = 0
+    on_foot: int = 0
+    refer: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Woke:
     """The moment asked for by `Step.wake_at` has come."""
 
 
 Event: TypeAlias = (
     SampleTaken | VehicleSeen | PlateRead | VehicleGone | PresenceChanged | DeviceStateChanged
-    | NextTouched | ArrivalTouched | PersonTouched | AgainTouched | ReadingAssigned
-    | TemperatureTyped | PlateTyped | OverrideTouched | OpenTouched | EmergencyTouched
-    | AlertAcknowledged | Resumed | ClockChanged | LinkChanged | DiskChanged | Woke
+    | AmbientTold | NextTouched | ArrivalTouched | PersonTouched | AgainTouched | ReadingAssigned
+    | TemperatureTyped | PlateTyped | OverrideTouched | AsideTouched | OpenTouched
+    | EmergencyTouched | AlertAcknowledged | Resumed | ClockChanged | LinkChanged | DiskChanged
+    | RecordingChanged | DayBegan | Woke
 )  # fmt: skip
 TOUCHES: tuple[type, ...] = (
     NextTouched, ArrivalTouched, PersonTouched, AgainTouched, ReadingAssigned, TemperatureTyped,
-    PlateTyped, OverrideTouched, OpenTouched, EmergencyTouched, AlertAcknowledged,
+    PlateTyped, OverrideTouched, AsideTouched, OpenTouched, EmergencyTouched, AlertAcknowledged,
 )  # fmt: skip
 """What the screen may send; never dropped from the queue."""
 
@@ -250,7 +300,7 @@ class Record:
 
     body: contract.Body
     passage: int | None = None
-    sealed: contract.Sealed | None = None
+    sealed: contract.Sealed | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +316,7 @@ class KeepCrop:
     """Keep the passage's best plate picture on the desk, and show it."""
 
     passage: int
-    jpeg: bytes
+    jpeg: bytes = field(repr=False)
 
 
 Effect: TypeAlias = Record | PulseBarrier | KeepCrop

@@ -1,0 +1,247 @@
+"""The gate, one function a step: an event and a moment in; what is now so and what to do, out.
+
+Law: pure. No clock, no disk, no network, no randomness; the same events at the same moments give
+the same gate and the same effects. Whatever comes, in whatever order, it does not raise: what is
+not understood of a valid event (an unknown lane, a passage that is over) changes nothing. Every
+state is bounded. Effects are in the order in which they must happen: what is recorded stands
+before what is done about it.
+"""
+
+from dataclasses import replace
+from math import inf
+
+from gateway import alerts
+from gateway.events import (
+    AgainTouched,
+    AlertAcknowledged,
+    AmbientTold,
+    ArrivalTouched,
+    AsideTouched,
+    ClockChanged,
+    DayBegan,
+    DeviceStateChanged,
+    DiskChanged,
+    EmergencyTouched,
+    Event,
+    LinkChanged,
+    NextTouched,
+    OpenTouched,
+    OverrideTouched,
+    PersonTouched,
+    PlateRead,
+    PlateTyped,
+    PresenceChanged,
+    ReadingAssigned,
+    RecordingChanged,
+    Resumed,
+    SampleTaken,
+    TemperatureTyped,
+    VehicleGone,
+    VehicleSeen,
+    Woke,
+)  # fmt: skip
+from gateway.guard import (
+    touch_again,
+    touch_arrival,
+    touch_aside,
+    touch_emergency,
+    touch_next,
+    touch_open,
+    touch_override,
+    touch_person,
+    touch_plate,
+    touch_reading,
+    touch_temperature,
+)  # fmt: skip
+from gateway.measuring import take_window
+from gateway.passage import Lane, LaneState
+from gateway.presence import (
+    change_device,
+    expire,
+    feel,
+    lose_vehicle,
+    read_plate,
+    resume,
+    see_vehicle,
+    wake_s,
+)  # fmt: skip
+from gateway.screening import Limits, Window
+from gateway.windows import Meter, is_stuck, take
+from gateway.work import Desk, Device, Gate, Site, Step, Tally, Work
+
+__all__ = ["Gate", "Step", "begin", "step"]
+
+
+def begin(lanes: tuple[Lane, ...], limits: Limits, *, first_key: int = 1) -> Gate:
+    """Set a gate up: nobody there, every device taken for well until told otherwise."""
+    meters = tuple(dict.fromkeys(name for lane in lanes for name in lane.thermometers))
+    cameras = tuple(dict.fromkeys(name for lane in lanes for name in lane.cameras))
+    assert len({lane.name for lane in lanes}) == len(lanes), "two lanes of one name"
+    assert not set(meters) & set(cameras), "a device is a thermometer or a camera"
+    site = Site(
+        limits=limits,
+        lane_of={lane.name: i for i, lane in enumerate(lanes)},
+        meter_of={name: i for i, name in enumerate(meters)},
+        device_of={name: i for i, name in enumerate((*meters, *cameras))},
+        measuring={
+            name: tuple(
+                i for i, lane in enumerate(lanes) if name in lane.thermometers and lane.measures
+            )
+            for name in meters
+        },
+        watching={
+            name: tuple(i for i, lane in enumerate(lanes) if name in lane.cameras)
+            for name in cameras
+        },
+    )
+    devices = (
+        *(Device(name, "thermometer") for name in meters),
+        *(Device(name, "camera") for name in cameras),
+    )
+    return Gate(
+        site,
+        tuple(LaneState(lane, watched=bool(lane.cameras)) for lane in lanes),
+        tuple(Meter(name) for name in meters),
+        Desk(devices=devices, next_key=first_key),
+    )
+
+
+def step(gate: Gate, event: Event, now: float) -> Step:
+    """Take one event at one moment; return what is now so, and what to do."""
+    if type(event) is SampleTaken:
+        return _take_sample(gate, event, now)
+    work = Work(gate, now)
+    expire(work)
+    _handle(work, event)
+    return _done(work)
+
+
+def _take_sample(gate: Gate, sample: SampleTaken, now: float) -> Step:
+    """Take a sample; most change nothing but their window, and cost accordingly."""
+    site, meters = gate.site, gate.meters
+    index = site.meter_of.get(sample.device)
+    if index is None:
+        return Step(gate, (), _wake_at(gate))
+    meter, window = take(meters[index], sample, now, site.limits)
+    meters = (*meters[:index], meter, *meters[index + 1 :])
+    gate = Gate(site, gate.lanes, meters, gate.desk, gate.wake_s)
+    if window is None and now < gate.wake_s and not gate.desk.stuck:
+        return Step(gate, (), _wake_at(gate))
+    work = Work(gate, now)
+    if window is not None and gate.wake_s > window.began_s:
+        # Before what falls due: the window was over when it ended, not now.
+        _take_window(work, window)
+        expire(work)
+    else:
+        expire(work)
+        if window is not None:
+            _take_window(work, window)
+    if work.desk.stuck or is_stuck(meter, site.limits):
+        work.tell_stuck(meter)
+    return _done(work)
+
+
+def _take_window(work: Work, window: Window) -> None:
+    take_window(work, window)
+    if "stuck" in window.flags:
+        index = work.site.meter_of[window.device]
+        work.tell_stuck(work.meters[index])
+
+
+def _done(work: Work) -> Step:
+    desk = work.desk
+    if tuple(work.alerts) != desk.alerts:
+        desk = replace(desk, alerts=tuple(work.alerts))
+    gate = Gate(work.site, tuple(work.lanes), tuple(work.meters), desk, wake_s(work))
+    return Step(gate, tuple(work.effects), _wake_at(gate))
+
+
+def _wake_at(gate: Gate) -> float | None:
+    soonest = gate.wake_s
+    for meter in gate.meters:
+        if meter.open is not None:
+            soonest = min(soonest, meter.last_s + gate.site.limits.sample_gap_s + 0.001)
+    return None if soonest == inf else soonest
+
+
+def _handle(work: Work, event: Event) -> None:  # noqa: C901, PLR0912, PLR0915 - one table.
+    match event:
+        case VehicleSeen():
+            see_vehicle(work, event)
+        case PlateRead():
+            read_plate(work, event)
+        case VehicleGone():
+            lose_vehicle(work, event)
+        case PresenceChanged():
+            feel(work, event)
+        case DeviceStateChanged():
+            change_device(work, event)
+        case AmbientTold():
+            work.desk = replace(work.desk, ambient_centi_c=event.centi_c)
+        case NextTouched():
+            touch_next(work, event)
+        case ArrivalTouched():
+            touch_arrival(work, event)
+        case PersonTouched():
+            touch_person(work, event)
+        case AgainTouched():
+            touch_again(work, event)
+        case ReadingAssigned():
+            touch_reading(work, event)
+        case TemperatureTyped():
+            touch_temperature(work, event)
+        case PlateTyped():
+            touch_plate(work, event)
+        case OverrideTouched():
+            touch_override(work, event)
+        case AsideTouched():
+            touch_aside(work, event)
+        case OpenTouched():
+            touch_open(work, event)
+        case EmergencyTouched():
+            touch_emergency(work, event)
+        case AlertAcknowledged():
+            work.effects.extend(alerts.acknowledge(work.alerts, event.alert, event.by))
+        case Resumed():
+            resume(work, event)
+        case ClockChanged():
+            _change_clock(work, event)
+        case LinkChanged():
+            work.desk = replace(work.desk, link=event.state)
+        case DiskChanged():
+            _change_disk(work, event)
+        case RecordingChanged():
+            _change_recording(work, event)
+        case DayBegan():
+            tally = Tally(event.passages_in, event.passages_out, event.on_foot, event.refer)
+            work.desk = replace(work.desk, tally=tally)
+        case Woke() | SampleTaken():
+            pass
+
+
+def _change_clock(work: Work, event: ClockChanged) -> None:
+    work.desk = replace(work.desk, clock=event.clock)
+    if event.clock == "unset":
+        work.alarm("clock", "clock_unset", 3)
+    else:
+        work.calm("clock")
+
+
+def _change_disk(work: Work, event: DiskChanged) -> None:
+    work.desk = replace(work.desk, disk=event.state)
+    if event.state == "low":
+        work.alarm("disk-low", "disk_low", 3)
+    else:
+        work.calm("disk-low")
+    if event.state in ("full", "unwritable"):
+        work.alarm("disk", f"disk_{event.state}", 2)
+    else:
+        work.calm("disk")
+
+
+def _change_recording(work: Work, event: RecordingChanged) -> None:
+    work.desk = replace(work.desk, not_recorded=event.not_recorded)
+    if event.not_recorded:
+        work.alarm("recording", "not_recorded", 1)
+    else:
+        work.calm("recording")

@@ -1,0 +1,290 @@
+"""A window is over: whose is it, what does it say, what follows from it.
+
+Pure; the rules of pairing stand in passage.py, those of judging in screening.py.
+"""
+
+from dataclasses import replace
+
+from gateway import contract
+from gateway.passage import (
+    ASIDE_MAX,
+    ATTEMPTS_KEPT,
+    PERSONS_MAX,
+    UNASSIGNED_WAIT_S,
+    Claim,
+    LaneState,
+    Passage,
+    Person,
+    air,
+    claim,
+    is_occupied,
+    nobody,
+)  # fmt: skip
+from gateway.screening import Attempt, Conditions, Reading, Site, Window, judge, verdict
+from gateway.work import LOOSE_MAX, Loose, Work
+
+
+def take_window(work: Work, window: Window) -> None:
+    """Pair one window with a person, or keep it as nobody's."""
+    lanes = work.site.measuring.get(window.device, ())
+    if "stuck" in window.flags and _take_back(work, lanes, window):
+        return
+    i, whose = _choose(work, lanes, window)
+    if i is None:
+        _keep_loose(work, window, None, lanes, whose.why)
+        return
+    _count_window(work, i, window)
+    passage = None if whose.passage is None else work.find(i, whose.passage)
+    reading = judge(window, _conditions(work, i, passage, whose.person, window), work.limits)
+    valueless = reading.result in ("NO_READING", "NOT_SKIN") and whose.person is None
+    if whose.kind == "open" and not valueless:
+        passage = _open_by_window(work, i, window)
+    if whose.kind == "nobody" or passage is None:
+        _keep_loose(work, window, i, lanes, whose.why)
+    elif valueless:
+        _fail(work, i, passage, reading)
+    elif whose.person is None and len(passage.persons) >= PERSONS_MAX:
+        _keep_loose(work, window, i, lanes, "full")
+    else:
+        give(work, i, passage, whose.person, reading)
+        if whose.marked and reading.result not in ("NO_READING", "NOT_SKIN"):
+            work.lanes[i] = replace(work.lanes[i], mark=None)
+
+
+def give(
+    work: Work, i: int, passage: Passage, number: int | None, reading: Reading,
+    flags: tuple[str, ...] = (),
+) -> Passage:  # fmt: skip
+    """Give a reading to a person of a passage (None: a new one), and decide anew."""
+    limits, at_s = work.limits, reading.window.ended_s
+    person = _person(passage, number)
+    attempt = Attempt(
+        reading.result, at_s, reading.estimate_centi_c, reading.settled, reading.site == "contact"
+    )
+    if person is None:
+        number = len(passage.persons) + 1
+        result = verdict(None, (), attempt, limits)
+        person = Person(number, result, (attempt,), 1, reading)
+        persons = (*passage.persons, person)
+    else:
+        result = verdict(person.result, person.attempts, attempt, limits)
+        kept = person.attempts
+        if len(kept) >= ATTEMPTS_KEPT:
+            kept = (kept[0], *kept[2:])  # The first is never overwritten.
+        person = Person(person.number, result, (*kept, attempt), person.count + 1, reading)
+        persons = tuple(person if old.number == person.number else old for old in passage.persons)
+    passage = replace(
+        passage, persons=persons, failed=None, touched_s=work.now, windows=passage.windows or 1
+    )
+    _record(work, i, passage.key, reading, result, person.number, person.count, flags)
+    work.put(i, passage)
+    passage = work.settle(i, passage)
+    release(work, i, passage)
+    return passage
+
+
+def release(work: Work, i: int, passage: Passage) -> None:
+    """Close a passage that waited aside and is admitted."""
+    if passage.decision == "admit" and any(p.key == passage.key for p in work.lanes[i].aside):
+        work.close(i, passage, "left")
+
+
+def type_value(
+    work: Work, i: int, passage: Passage, number: int | None, centi_c: int, site: Site
+) -> None:
+    """Take a value that the guard read from another thermometer and typed."""
+    now = work.now
+    window = Window("typed", now, now, "ok", centi_c, agreeing=1, accepted=1)
+    conditions = replace(_conditions(work, i, passage, number, window), site=site, typed=True)
+    reading = judge(window, conditions, work.limits)
+    if _person(passage, number) is None and len(passage.persons) >= PERSONS_MAX:
+        return
+    give(work, i, passage, number, reading)
+
+
+def assign(work: Work, i: int, passage: Passage, number: int | None, loose: Loose) -> None:
+    """Let the guard say whose a reading was; it is judged again, under that person's conditions."""
+    if _person(passage, number) is None and len(passage.persons) >= PERSONS_MAX:
+        return
+    drop_loose(work, loose.number)
+    conditions = _conditions(work, i, passage, number, loose.window)
+    give(work, i, passage, number, judge(loose.window, conditions, work.limits), ("assigned",))
+
+
+def drop_loose(work: Work, number: int) -> None:
+    """Forget an unassigned reading: it found its person, or its time is over."""
+    kept = tuple(loose for loose in work.desk.loose if loose.number != number)
+    work.desk = replace(work.desk, loose=kept)
+
+
+def expire_loose(work: Work) -> None:
+    """Forget the unassigned readings that nobody wanted."""
+    oldest_s = work.now - UNASSIGNED_WAIT_S
+    if work.desk.loose and work.desk.loose[0].at_s <= oldest_s:
+        kept = tuple(loose for loose in work.desk.loose if loose.at_s > oldest_s)
+        work.desk = replace(work.desk, loose=kept)
+
+
+def _person(passage: Passage, number: int | None) -> Person | None:
+    if number is None or not 1 <= number <= len(passage.persons):
+        return None
+    return passage.persons[number - 1]
+
+
+def _conditions(
+    work: Work, i: int, passage: Passage | None, number: int | None, window: Window
+) -> Conditions:
+    """Gather what is known around a reading: the place, the air, the wait so far, the heater."""
+    state, limits = work.lanes[i], work.limits
+    lane = state.lane
+    ambient = air(lane, work.desk.ambient_centi_c, limits)
+    person = None if passage is None else _person(passage, number)
+    waited_s = 0.0
+    if person is not None and person.attempts:
+        waited_s = max(0.0, window.ended_s - person.attempts[0].at_s)
+    rides = passage is None or passage.traveller in ("vehicle", "unknown")
+    heated = lane.heats and rides and waited_s < limits.recheck_wait_s
+    return Conditions(lane.place, lane.shelter_s + waited_s, ambient, heated)
+
+
+def _choose(work: Work, lanes: tuple[int, ...], window: Window) -> tuple[int | None, Claim]:
+    """Choose the lane that a window belongs to, and ask it whose the window is (rule 7)."""
+    if not lanes:
+        return None, nobody("no_lane")
+    if len(lanes) == 1:
+        return lanes[0], claim(work.lanes[lanes[0]], window)
+    states = work.lanes
+    marked = [i for i in lanes if (m := states[i].mark) is not None and m.at_s <= window.began_s]
+    if len(marked) == 1:
+        return marked[0], claim(states[marked[0]], window)
+    busy = [i for i in lanes if _was_occupied(states[i], window)]
+    if len(busy) == 1:
+        return busy[0], claim(states[busy[0]], window)
+    if busy:
+        return None, nobody("shared")
+    claims = [(i, claim(states[i], window)) for i in lanes]
+    ready = [(i, whose) for i, whose in claims if whose.kind != "nobody"]
+    return ready[0] if len(ready) == 1 else (None, nobody("shared"))
+
+
+def _was_occupied(state: LaneState, window: Window) -> bool:
+    if is_occupied(state):
+        return True
+    passage, last = state.passage, state.last
+    if passage is not None and passage.left_s is not None:
+        return passage.left_s >= window.began_s
+    return passage is None and last is not None and last.at_s >= window.began_s
+
+
+def _count_window(work: Work, i: int, window: Window) -> None:
+    """Note that a window was taken here: the next one may be for another (rule 3)."""
+    state = work.lanes[i]
+    passage = state.passage
+    if passage is not None and passage.left_s is None and passage.zone_s <= window.ended_s:
+        passage = replace(passage, windows=passage.windows + 1, touched_s=work.now)
+        work.lanes[i] = replace(state, passage=passage)
+
+
+def _open_by_window(work: Work, i: int, window: Window) -> Passage:
+    """Open a passage whose only witness is this window; what stood there makes room (rule 6)."""
+    state = work.lanes[i]
+    old = state.passage
+    if old is not None:
+        if old.decision == "admit":
+            work.close(i, old, "next")
+        else:
+            set_aside(work, i)
+    traveller: contract.Traveller = "person" if state.lane.way == "foot" else "unknown"
+    return work.open(i, "window", traveller, since_s=window.began_s)
+
+
+def set_aside(work: Work, i: int) -> None:
+    """Let the lane's passage wait aside; the oldest that waits makes room."""
+    state = work.lanes[i]
+    assert state.passage is not None
+    if len(state.aside) >= ASIDE_MAX:
+        work.close(i, state.aside[0], "timeout")
+        state = work.lanes[i]
+    assert state.passage is not None
+    passage = replace(state.passage, track=None, touched_s=work.now)
+    tracks = tuple(
+        replace(track, served=True, measured=True)
+        if (track.camera, track.track) == state.passage.track
+        else track
+        for track in state.tracks
+    )
+    mark = state.mark if state.mark and state.mark.passage != passage.key else None
+    work.lanes[i] = replace(
+        state, passage=None, aside=(*state.aside, passage), tracks=tracks, mark=mark
+    )
+
+
+def _fail(work: Work, i: int, passage: Passage, reading: Reading) -> None:
+    """Note an attempt that measured nobody: no person, no value, another try."""
+    _record(work, i, passage.key, reading, reading.result, 0, 1, ())
+    passage = replace(passage, failed=reading.result, touched_s=work.now)
+    work.put(i, passage)
+    work.settle(i, passage)
+
+
+def _keep_loose(
+    work: Work, window: Window, i: int | None, lanes: tuple[int, ...], why: str
+) -> None:
+    """Keep a reading as nobody's: written down, shown, and there for the guard's tap."""
+    conditions = Conditions()
+    if lanes:
+        conditions = _conditions(work, lanes[0] if i is None else i, None, None, window)
+    reading = judge(window, conditions, work.limits)
+    number = work.desk.next_reading
+    loose = (*work.desk.loose, Loose(number, window, reading, i, work.now, why))
+    work.desk = replace(work.desk, loose=loose[-LOOSE_MAX:], next_reading=number + 1)
+    _record(work, i, None, reading, reading.result, 0, 1, (why,) if why else ())
+    for j in lanes:
+        state = work.lanes[j]
+        if any(not track.in_zone and not track.served for track in state.tracks):
+            tracks = tuple(
+                track if track.in_zone or track.served else replace(track, walked=True)
+                for track in state.tracks
+            )
+            work.lanes[j] = replace(state, tracks=tracks)
+
+
+def _take_back(work: Work, lanes: tuple[int, ...], window: Window) -> bool:
+    """Follow a reading up with a fault: its line turned out to be stuck."""
+    for i in lanes:
+        state = work.lanes[i]
+        here = () if state.passage is None else (state.passage,)
+        for passage in (*here, *state.aside):
+            for person in passage.persons:
+                if person.reading is None:
+                    continue
+                source = person.reading.window
+                if source.device == window.device and source.began_s == window.began_s:
+                    conditions = _conditions(work, i, passage, person.number, window)
+                    reading = judge(window, conditions, work.limits)
+                    give(work, i, passage, person.number, reading)
+                    return True
+    return False
+
+
+def _record(
+    work: Work, i: int | None, key: int | None, reading: Reading, result: contract.Result,
+    person: int, attempt: int, flags: tuple[str, ...],
+) -> None:  # fmt: skip
+    sealed = contract.SealedReading(
+        raw_centi_c=reading.window.raw_centi_c,
+        estimate_centi_c=reading.estimate_centi_c,
+        uncertainty_centi_c=reading.uncertainty_centi_c,
+        ambient_centi_c=reading.ambient_centi_c,
+        typed=reading.typed,
+    )
+    body = contract.ReadingTaken(
+        lane=None if i is None else work.lanes[i].lane.name,
+        device=reading.window.device,
+        person=person,
+        attempt=attempt,
+        site=reading.site,
+        result=result,
+        flags=(*reading.flags, *flags),
+    )
+    work.record(body, key, sealed)

@@ -1,0 +1,451 @@
+"""Who stands in a lane: tracks, loops, dead cameras, restarts, and time running out.
+
+Pure; the rules stand in passage.py.
+"""
+
+from dataclasses import replace
+from math import inf
+
+from gateway import contract
+from gateway.decision import advise
+from gateway.events import (
+    DeviceStateChanged,
+    PlateRead,
+    PresenceChanged,
+    Resumed,
+    Unfinished,
+    VehicleGone,
+    VehicleSeen,
+)  # fmt: skip
+from gateway.measuring import expire_loose, take_window
+from gateway.passage import (
+    ADOPT_S,
+    ASIDE_WAIT_S,
+    GONE_WAIT_S,
+    LEAVE_WAIT_S,
+    MARK_ASIDE_S,
+    RESUME_AWAY_S_MAX,
+    RESUME_WAIT_S,
+    TRACKS_MAX,
+    UNASSIGNED_WAIT_S,
+    How,
+    LaneState,
+    Override,
+    Passage,
+    Person,
+    Track,
+    felt,
+    is_beside,
+    is_crowded,
+    waiting,
+)  # fmt: skip
+from gateway.windows import flush
+from gateway.work import Work
+
+# --- Tracks ---------------------------------------------------------------------------------
+
+
+def see_vehicle(work: Work, event: VehicleSeen) -> None:
+    """Take a track that came into view, or entered or left the zone."""
+    i = work.site.lane_of.get(event.lane)
+    if i is None or not _knows_camera(work, i, event.camera):
+        return
+    stamp(work, i)
+    state = work.lanes[i]
+    old = _find(state, event.camera, event.track)
+    if old is None:
+        track = Track(event.camera, event.track, event.traveller, False, work.now)
+        tracks = (*state.tracks, track)
+        if len(tracks) > TRACKS_MAX:
+            tracks = _forget_one(tracks, state)
+    else:
+        track, tracks = old, state.tracks
+    entered = event.in_zone and not track.in_zone
+    left = track.in_zone and not event.in_zone
+    track = replace(
+        track, in_zone=event.in_zone, traveller=event.traveller,
+        zone_s=work.now if entered else track.zone_s,
+    )  # fmt: skip
+    work.lanes[i] = replace(state, tracks=_with(tracks, track))
+    if entered:
+        _enter(work, i, track)
+    elif left:
+        _leave(work, i, track)
+
+
+def lose_vehicle(work: Work, event: VehicleGone) -> None:
+    """Take a track that left the view."""
+    i = work.site.lane_of.get(event.lane)
+    if i is None:
+        return
+    stamp(work, i)
+    state = work.lanes[i]
+    track = _find(state, event.camera, event.track)
+    if track is None:
+        return
+    work.lanes[i] = replace(state, tracks=tuple(old for old in state.tracks if old != track))
+    passage = state.passage
+    if passage is None or passage.track != (event.camera, event.track):
+        return
+    if event.turned:
+        _end(work, i, passage, "turned")
+        return
+    if felt(state):
+        # The camera lost it, the loop still feels it: it is there until the loop lets go.
+        work.put(i, replace(passage, track=None, touched_s=work.now))
+        return
+    left_s = work.now if passage.left_s is None else passage.left_s
+    passage = replace(passage, track=None, left_s=left_s)
+    work.put(i, passage)
+    if left_s + GONE_WAIT_S <= work.now or _next_track(work.lanes[i]) is not None:
+        _end(work, i, passage, "left")
+
+
+def read_plate(work: Work, event: PlateRead) -> None:
+    """Keep the best that is known of a track's plate, and of its passage's (rules 8 and 9)."""
+    i = work.site.lane_of.get(event.lane)
+    if i is None:
+        return
+    state = work.lanes[i]
+    track = _find(state, event.camera, event.track)
+    if track is None:
+        return
+    track = replace(track, plate=event)
+    work.lanes[i] = replace(state, tracks=_with(state.tracks, track))
+    passage = state.passage
+    if passage is None or passage.track != (event.camera, event.track):
+        return
+    if passage.unsure:
+        passage = _recognise(work, i, passage, track)
+    if passage is not None and passage.track is not None:
+        work.take_plate(i, passage, event)
+
+
+def _enter(work: Work, i: int, track: Track) -> None:
+    """A track stands in the zone: it is the passage's, or a new one's, or one too many."""
+    state, now = work.lanes[i], work.now
+    passage, name = state.passage, (track.camera, track.track)
+    if passage is None:
+        if not track.served:
+            work.open(i, "track", track.traveller, track=track)
+        return
+    if passage.track == name:
+        work.put(i, replace(passage, left_s=None, zone_s=now, touched_s=now))
+    elif track.served:
+        return
+    elif passage.until_s is not None or (passage.blind and passage.track is None):
+        recent = passage.blind is False or now - passage.touched_s <= RESUME_AWAY_S_MAX
+        if not recent:
+            _end(work, i, passage, "left")
+            return
+        passage = replace(
+            passage, track=name, until_s=None, blind=False, unsure=True, zone_s=now, touched_s=now
+        )
+        work.put(i, passage)
+        _recognise(work, i, passage, track)
+    elif passage.track is None and _is_fresh(passage, now):
+        passage = replace(passage, track=name, touched_s=now, walked=track.walked)
+        work.put(i, passage)
+        if track.plate is not None:
+            work.take_plate(i, passage, track.plate)
+    elif passage.track is None or passage.left_s is not None:
+        _end(work, i, passage, "left")
+
+
+def _is_fresh(passage: Passage, now: float) -> bool:
+    return passage.left_s is None and now - passage.opened_s <= ADOPT_S
+
+
+def _recognise(work: Work, i: int, passage: Passage, track: Track) -> Passage | None:
+    """See whether a passage taken up again is the vehicle in the zone: by its plate alone."""
+    known, seen = passage.plate, track.plate
+    if known is None or seen is None or known.status != "read" or seen.status != "read":
+        return passage
+    if known.text == seen.text:
+        passage = replace(passage, unsure=False)
+        work.put(i, passage)
+        return passage
+    passage = replace(passage, track=None)  # The track is the next vehicle's.
+    work.put(i, passage)
+    _end(work, i, passage, "interrupted")
+    return work.lanes[i].passage
+
+
+def _leave(work: Work, i: int, track: Track) -> None:
+    state = work.lanes[i]
+    passage, name = state.passage, (track.camera, track.track)
+    if passage is None or passage.track != name:
+        return
+    tracks = _with(state.tracks, replace(track, measured=passage.windows > 0))
+    passage = replace(passage, left_s=work.now)
+    work.lanes[i] = replace(state, tracks=tracks, passage=passage)
+    if _next_track(work.lanes[i]) is not None:
+        _end(work, i, passage, "left")
+
+
+def _end(work: Work, i: int, passage: Passage, how: How) -> None:
+    """Close a passage and let the next one in the zone begin."""
+    work.close(i, passage, how)
+    admit_next(work, i)
+
+
+def admit_next(work: Work, i: int) -> None:
+    """Open a passage for the vehicle that has stood in the free lane's zone the longest."""
+    if work.lanes[i].passage is not None:
+        return
+    track = _next_track(work.lanes[i])
+    if track is not None:
+        work.open(i, "track", track.traveller, track=track, since_s=track.zone_s)
+
+
+def _next_track(state: LaneState) -> Track | None:
+    own = None if state.passage is None else state.passage.track
+    inside = [
+        track
+        for track in state.tracks
+        if track.in_zone and not track.served and (track.camera, track.track) != own
+    ]
+    return min(inside, key=lambda track: track.zone_s, default=None)
+
+
+def stamp(work: Work, i: int) -> None:
+    """Note until when the lane was crowded, before that may change."""
+    state, now = work.lanes[i], work.now
+    crowd, others, beside = is_crowded(state), waiting(state) > 0, is_beside(state)
+    if crowd or others or beside:
+        work.lanes[i] = replace(
+            state,
+            crowd_s=now if crowd else state.crowd_s,
+            others_s=now if others else state.others_s,
+            beside_s=now if beside else state.beside_s,
+        )
+
+
+def _knows_camera(work: Work, i: int, camera: str) -> bool:
+    return camera in work.lanes[i].lane.cameras
+
+
+def _find(state: LaneState, camera: str, number: int) -> Track | None:
+    for track in state.tracks:
+        if track.track == number and track.camera == camera:
+            return track
+    return None
+
+
+def _with(tracks: tuple[Track, ...], track: Track) -> tuple[Track, ...]:
+    name = (track.camera, track.track)
+    if tracks and (tracks[-1].camera, tracks[-1].track) == name:
+        return (*tracks[:-1], track)
+    return tuple(track if (old.camera, old.track) == name else old for old in tracks)
+
+
+def _forget_one(tracks: tuple[Track, ...], state: LaneState) -> tuple[Track, ...]:
+    """Forget the oldest track that matters least: more were in view than a lane can hold."""
+    own = None if state.passage is None else state.passage.track
+    others = [track for track in tracks[:-1] if (track.camera, track.track) != own]
+    worst = min(others, key=lambda track: (track.in_zone, not track.served, track.seen_s))
+    return tuple(track for track in tracks if track is not worst)
+
+
+# --- Loops, distance sensors, devices -------------------------------------------------------
+
+
+def feel(work: Work, event: PresenceChanged) -> None:
+    """Take the word of a loop or a distance sensor."""
+    i = work.site.lane_of.get(event.lane)
+    if i is None:
+        return
+    stamp(work, i)
+    state = work.lanes[i]
+    loops = tuple(loop for loop in state.loops if loop[0] != event.witness)
+    state = replace(state, loops=(*loops, (event.witness, event.present)))
+    work.lanes[i] = state
+    passage = state.passage
+    if felt(state):
+        if passage is None and not any(t.in_zone for t in state.tracks):
+            traveller: contract.Traveller = "person" if state.lane.way == "foot" else "vehicle"
+            work.open(i, event.witness, traveller)
+        elif passage is not None and passage.track is None and passage.left_s is not None:
+            _end(work, i, passage, "left")
+            if work.lanes[i].passage is None:
+                feel(work, event)
+    elif passage is not None and passage.track is None and passage.until_s is None:
+        work.put(i, replace(passage, left_s=work.now))
+
+
+def change_device(work: Work, event: DeviceStateChanged) -> None:
+    """Take the edge's word on a device."""
+    index = work.site.device_of.get(event.device)
+    if index is None:
+        return
+    device = work.desk.devices[index]
+    if (device.state, device.reason) == (event.state, event.reason):
+        return
+    devices = list(work.desk.devices)
+    devices[index] = replace(device, state=event.state, reason=event.reason)
+    work.desk = replace(work.desk, devices=tuple(devices))
+    work.record(
+        contract.DeviceChanged(device=event.device, state=event.state, reason=event.reason), None
+    )
+    camera = device.kind == "camera"
+    if event.state == "ok":
+        work.calm(f"device-{event.device}")
+    else:
+        word = {"silent": "lost", "lost": "lost", "faulty": "faulty"}[event.state]
+        work.alarm(
+            f"device-{event.device}", f"device_{word}", 3 if camera else 2, device=event.device
+        )
+    if camera:
+        for i in work.site.watching.get(event.device, ()):
+            _watch(work, i, event.device, event.state == "ok")
+        return
+    for i in work.site.measuring.get(event.device, ()):
+        passage = work.lanes[i].passage
+        if passage is not None:
+            work.settle(i, passage)
+
+
+def _watch(work: Work, i: int, camera: str, alive: bool) -> None:
+    """A camera of this lane came or went; what a dead one saw is unknown from here on."""
+    stamp(work, i)
+    state = work.lanes[i]
+    names = state.lane.cameras
+    states = work.desk.devices
+    watched = any(states[work.site.device_of[name]].state == "ok" for name in names)
+    watched_s = work.now if watched and not state.watched else state.watched_s
+    state = replace(state, watched=watched, watched_s=watched_s)
+    if not alive:
+        state = replace(state, tracks=tuple(t for t in state.tracks if t.camera != camera))
+    work.lanes[i] = state
+    passage = state.passage
+    if not alive and passage is not None and passage.track and passage.track[0] == camera:
+        blind = not felt(state)
+        passage = replace(passage, track=None, blind=blind, touched_s=work.now)
+        if passage.left_s is not None:
+            _end(work, i, passage, "left")
+        else:
+            work.put(i, passage)
+
+
+# --- Restart --------------------------------------------------------------------------------
+
+
+def resume(work: Work, event: Resumed) -> None:
+    """Take up what the journal holds open; what cannot be at the line any more is closed."""
+    for unfinished in event.unfinished:
+        i = work.site.lane_of.get(unfinished.lane)
+        if i is None or work.find(i, unfinished.passage) is not None:
+            continue
+        state = work.lanes[i]
+        passage = _unfold(work, i, unfinished)
+        recent = 0 <= unfinished.away_s <= RESUME_AWAY_S_MAX
+        if recent and state.watched and state.passage is None and not state.tracks:
+            work.lanes[i] = replace(state, passage=passage)
+            next_key = max(work.desk.next_key, passage.key + 1)
+            work.desk = replace(work.desk, next_key=next_key)
+        else:
+            work.record(contract.Closed(how="interrupted", persons=len(passage.persons)),
+                        passage.key)  # fmt: skip
+
+
+def _unfold(work: Work, i: int, unfinished: Unfinished) -> Passage:
+    persons = tuple(
+        Person(number, result, (), attempts, None)
+        for number, (result, attempts) in enumerate(
+            zip(unfinished.results, unfinished.attempts, strict=False), 1
+        )
+    )
+    plate = unfinished.plate
+    said = None if plate is None else (plate.status, plate.text)
+    passage = Passage(
+        unfinished.passage, unfinished.traveller, "guard", work.now, work.now, work.now,
+        until_s=work.now + RESUME_WAIT_S, unsure=True, plate=plate, plate_recorded=said,
+        persons=persons, windows=len(persons), revision=unfinished.revision, resumed=True,
+    )  # fmt: skip
+    advice = advise(passage, work.lanes[i].lane, thermometers_alive=True)
+    override = None
+    if unfinished.overridden and unfinished.decision is not None:
+        override = Override(unfinished.decision, advice.findings)
+    return replace(
+        passage,
+        decision=unfinished.decision or (advice.decision if unfinished.revision else None),
+        reasons=(*advice.reasons, "override") if override else advice.reasons,
+        decided_persons=len(persons),
+        override=override,
+    )
+
+
+# --- Time -----------------------------------------------------------------------------------
+
+
+def expire(work: Work) -> None:
+    """Do what has fallen due: silent windows, vehicles that left, waits that are over."""
+    now = work.now
+    for index, meter in enumerate(work.meters):
+        if meter.open is not None and now - meter.last_s > work.limits.sample_gap_s:
+            after, window = flush(meter, work.limits)
+            work.meters[index] = after
+            if window is not None:
+                take_window(work, window)
+    for i in range(len(work.lanes)):
+        _expire_lane(work, i)
+    expire_loose(work)
+
+
+def _expire_lane(work: Work, i: int) -> None:
+    state, now = work.lanes[i], work.now
+    if due_s(state) > now:
+        return
+    passage = state.passage
+    if passage is not None and _passage_due_s(state, passage) <= now:
+        how: How = "timeout"
+        if passage.until_s is not None:
+            how = "interrupted"
+        elif passage.left_s is not None:
+            how = "left"
+        stamp(work, i)
+        _end(work, i, passage, how)
+    for old in state.aside:
+        if old.touched_s + ASIDE_WAIT_S <= now:
+            work.close(i, old, "timeout")
+    state = work.lanes[i]
+    if state.mark is not None and _mark_due_s(state) <= now:
+        work.lanes[i] = replace(state, mark=None)
+
+
+def due_s(state: LaneState) -> float:
+    """Say when something of this lane falls due."""
+    soonest = inf
+    if state.passage is not None:
+        soonest = _passage_due_s(state, state.passage)
+    for old in state.aside:
+        soonest = min(soonest, old.touched_s + ASIDE_WAIT_S)
+    if state.mark is not None:
+        soonest = min(soonest, _mark_due_s(state))
+    return soonest
+
+
+def _mark_due_s(state: LaneState) -> float:
+    mark, passage = state.mark, state.passage
+    assert mark is not None
+    if passage is not None and passage.key == mark.passage:
+        return inf  # Goes with its passage.
+    return mark.at_s + MARK_ASIDE_S
+
+
+def _passage_due_s(state: LaneState, passage: Passage) -> float:
+    if passage.until_s is not None:
+        return passage.until_s
+    if passage.left_s is not None:
+        return passage.left_s + (LEAVE_WAIT_S if passage.track is not None else GONE_WAIT_S)
+    if passage.track is not None or felt(state):
+        return inf
+    return passage.touched_s + state.lane.passage_wait_s
+
+
+def wake_s(work: Work) -> float:
+    """Say when the gate, apart from its open windows, wants to be woken."""
+    soonest = min((due_s(state) for state in work.lanes), default=inf)
+    if work.desk.loose:
+        soonest = min(soonest, work.desk.loose[0].at_s + UNASSIGNED_WAIT_S)
+    return soonest
