@@ -142,7 +142,8 @@ class Panel:
             if passage is not None:
                 key = passage["key"]
                 passage["recorded"] = self._recorder.is_recorded(key)
-                passage["plate"]["crop"] = f"/crop/{key}" if key in self._crops else None
+                if passage["plate"] is not None:  # A foot lane has none.
+                    passage["plate"]["crop"] = f"/crop/{key}" if key in self._crops else None
         shown["status"].update(
             link=self._uplink.link,
             waiting=self._uplink.waiting,
