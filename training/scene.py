@@ -17,7 +17,7 @@ Traveller: TypeAlias = Literal["vehicle", "bicycle", "person"]
 Colour: TypeAlias = tuple[int, int, int]
 
 ZONE: Final = ((0.12, 0.66), (0.88, 0.66), (0.98, 1.0), (0.02, 1.0))
-"""The stop zone, relative to the picture: what stands in "zone" (and "two") has its wheels there."""
+"""The stop zone, relative to the picture; a vehicle in "zone" or "two" has its wheels there."""
 PLACES: Final[dict[str, tuple[float, float, float]]] = {
     "far": (0.515, 0.385, 0.14),
     "near": (0.51, 0.62, 0.29),

@@ -41,6 +41,10 @@ WEAK: Final = 0.5
 """A best reading below this makes the reader try the slower ways too."""
 SPARE: Final = 4
 """Candidates of the classical search that are read when the detector found nothing."""
+SPARE_CONFIDENCE: Final = 0.4
+"""What the detector did not see must read well to be a plate."""
+CONFIDENCE_MIN: Final = 0.05
+"""A text less likely than this is no text: the plate is unread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +93,8 @@ class NetReader:
         if bare is not None:
             plates.append(bare)
         if not any(each is not None and each.text for each in plates):
-            spare = locate.candidates(picture, SPARE)
-            plates += [
-                each for each in (self._plate(picture, c) for c in spare) if each and each.text
-            ]
+            spare = [self._plate(picture, each) for each in locate.candidates(picture, SPARE)]
+            plates += [each for each in spare if each and each.confidence >= SPARE_CONFIDENCE]
         return _distinct([each for each in plates if each is not None])
 
     def _bare(self, picture: Picture) -> Plate | None:
@@ -129,7 +131,9 @@ class NetReader:
 
     def _decoded(self, picture: Picture, look: Look) -> Plate:
         texts = texts_of(look.places)
-        text, confidence, characters = texts[0] if texts else ("", 0.0, ())
+        if not texts or texts[0][1] < CONFIDENCE_MIN:
+            texts = [("", 0.0, ())]
+        text, confidence, characters = texts[0]
         return Plate(
             text=text,
             plate_kind=kind_of(text, look.colours),
@@ -137,7 +141,7 @@ class NetReader:
             characters=characters,
             box=box_of(look.corners, picture.shape),
             corners=tuple((float(x), float(y)) for x, y in look.corners),
-            candidates=tuple((each, chance) for each, chance, _ in texts),
+            candidates=tuple((each, chance) for each, chance, _ in texts if each),
         )
 
 
