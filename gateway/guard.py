@@ -111,7 +111,7 @@ def touch_temperature(work: Work, event: TemperatureTyped) -> None:
     if number is None and mark is not None and mark.passage == passage.key:
         number = mark.person
         work.lanes[i] = replace(work.lanes[i], mark=None)
-    type_value(work, i, passage, number, event.centi_c, event.site)
+    type_value(work, i, passage, number, centi_c=event.centi_c, site=event.site)
 
 
 def touch_plate(work: Work, event: PlateTyped) -> None:

@@ -52,9 +52,9 @@ def take_window(work: Work, window: Window) -> None:
 
 
 def give(
-    work: Work, i: int, passage: Passage, number: int | None, reading: Reading,
+    work: Work, i: int, passage: Passage, number: int | None, reading: Reading, *,
     flags: tuple[str, ...] = (),
-) -> Passage:  # fmt: skip
+) -> None:  # fmt: skip
     """Give a reading to a person of a passage (None: a new one), and decide anew."""
     limits, at_s = work.limits, reading.window.ended_s
     person = _person(passage, number)
@@ -76,11 +76,12 @@ def give(
     passage = replace(
         passage, persons=persons, failed=None, touched_s=work.now, windows=passage.windows or 1
     )
-    _record(work, i, passage.key, reading, result, person.number, person.count, flags)
+    _record(
+        work, i, passage.key, reading,
+        result=result, person=person.number, attempt=person.count, flags=flags,
+    )  # fmt: skip
     work.put(i, passage)
-    passage = work.settle(i, passage)
-    release(work, i, passage)
-    return passage
+    release(work, i, work.settle(i, passage))
 
 
 def release(work: Work, i: int, passage: Passage) -> None:
@@ -90,7 +91,7 @@ def release(work: Work, i: int, passage: Passage) -> None:
 
 
 def type_value(
-    work: Work, i: int, passage: Passage, number: int | None, centi_c: int, site: Site
+    work: Work, i: int, passage: Passage, number: int | None, *, centi_c: int, site: Site
 ) -> None:
     """Take a value that the guard read from another thermometer and typed."""
     now = work.now
@@ -108,7 +109,9 @@ def assign(work: Work, i: int, passage: Passage, number: int | None, loose: Loos
         return
     drop_loose(work, loose.number)
     conditions = _conditions(work, i, passage, number, loose.window)
-    give(work, i, passage, number, judge(loose.window, conditions, work.limits), ("assigned",))
+    give(
+        work, i, passage, number, judge(loose.window, conditions, work.limits), flags=("assigned",)
+    )
 
 
 def drop_loose(work: Work, number: int) -> None:
@@ -221,7 +224,7 @@ def set_aside(work: Work, i: int) -> None:
 
 def _fail(work: Work, i: int, passage: Passage, reading: Reading) -> None:
     """Note an attempt that measured nobody: no person, no value, another try."""
-    _record(work, i, passage.key, reading, reading.result, 0, 1, ())
+    _record(work, i, passage.key, reading)
     passage = replace(passage, failed=reading.result, touched_s=work.now)
     work.put(i, passage)
     work.settle(i, passage)
@@ -238,7 +241,7 @@ def _keep_loose(
     number = work.desk.next_reading
     loose = (*work.desk.loose, Loose(number, window, reading, i, work.now, why))
     work.desk = replace(work.desk, loose=loose[-LOOSE_MAX:], next_reading=number + 1)
-    _record(work, i, None, reading, reading.result, 0, 1, (why,) if why else ())
+    _record(work, i, None, reading, flags=(why,) if why else ())
     for j in lanes:
         state = work.lanes[j]
         if any(not track.in_zone and not track.served for track in state.tracks):
@@ -268,8 +271,9 @@ def _take_back(work: Work, lanes: tuple[int, ...], window: Window) -> bool:
 
 
 def _record(
-    work: Work, i: int | None, key: int | None, reading: Reading, result: contract.Result,
-    person: int, attempt: int, flags: tuple[str, ...],
+    work: Work, i: int | None, key: int | None, reading: Reading, *,
+    result: contract.Result | None = None, person: int = 0, attempt: int = 1,
+    flags: tuple[str, ...] = (),
 ) -> None:  # fmt: skip
     sealed = contract.SealedReading(
         raw_centi_c=reading.window.raw_centi_c,
@@ -284,7 +288,7 @@ def _record(
         person=person,
         attempt=attempt,
         site=reading.site,
-        result=result,
+        result=result or reading.result,
         flags=(*reading.flags, *flags),
     )
     work.record(body, key, sealed)

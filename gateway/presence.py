@@ -122,7 +122,7 @@ def read_plate(work: Work, event: PlateRead) -> None:
 
 
 def _enter(work: Work, i: int, track: Track) -> None:
-    """A track stands in the zone: it is the passage's, or a new one's, or one too many."""
+    """Give a track in the zone its place: the passage's, a new one's, or one too many."""
     state, now = work.lanes[i], work.now
     passage, name = state.passage, (track.camera, track.track)
     if passage is None:
@@ -306,7 +306,7 @@ def change_device(work: Work, event: DeviceStateChanged) -> None:
 
 
 def _watch(work: Work, i: int, camera: str, alive: bool) -> None:
-    """A camera of this lane came or went; what a dead one saw is unknown from here on."""
+    """Note that a camera came or went; what a dead one saw is unknown from here on."""
     stamp(work, i)
     state = work.lanes[i]
     names = state.lane.cameras

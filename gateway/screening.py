@@ -13,7 +13,7 @@ a reading valid. The sensor's die never stands in for the weather.
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import sqrt
-from typing import Final, Literal, Protocol, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from gateway.contract import Result
 
@@ -163,12 +163,6 @@ class Reading:
     flags: tuple[str, ...] = ()
 
 
-class _Make(Protocol):
-    def __call__(
-        self, result: Result, value: int | None = None, settled: bool = False
-    ) -> Reading: ...
-
-
 def estimate(
     raw_centi_c: int, ambient_centi_c: int | None, distance_mm: int | None, limits: Limits
 ) -> int | None:
@@ -219,54 +213,52 @@ def judge(window: Window, conditions: Conditions, limits: Limits) -> Reading:
         flags = (*flags, "uncalibrated")
     if conditions.ambient_centi_c is None:
         flags = (*flags, "ambient_unknown")
+    result, value = _judge(window, conditions, limits)
+    doubled, settled = None, False
+    if value is not None and conditions.site != "contact":
+        doubled = 2 * standard_uncertainty(window, conditions, limits)
+        sheltered = conditions.sheltered_s >= limits.shelter_wait_s
+        settled = (conditions.place != "outdoors" or sheltered) and not conditions.heated
+    return Reading(
+        window, result, value, doubled, conditions.ambient_centi_c,
+        conditions.site, settled, conditions.typed, flags,
+    )  # fmt: skip
 
-    def reading(result: Result, value: int | None = None, settled: bool = False) -> Reading:
-        doubled = None
-        if value is not None:
-            doubled = 2 * standard_uncertainty(window, conditions, limits)
-        return Reading(
-            window, result, value, doubled, conditions.ambient_centi_c,
-            conditions.site, settled, conditions.typed, flags,
-        )  # fmt: skip
 
+def _judge(window: Window, conditions: Conditions, limits: Limits) -> tuple[Result, int | None]:
+    """Name the result, and the estimate where there is one."""
     raw = window.raw_centi_c
     if conditions.site == "contact":
-        return _judge_contact(raw, reading, limits)
-    if window.outcome != "ok":
-        return reading(window.outcome)
-    assert raw is not None
-    if "drifting" in flags or (limits.calibration_strict and not limits.calibration):
-        return reading("SENSOR_FAULT")
+        return _judge_contact(raw, limits)
+    if window.outcome != "ok" or raw is None:
+        return ("NO_READING" if window.outcome == "ok" else window.outcome), None
+    if "drifting" in window.flags or (limits.calibration_strict and not limits.calibration):
+        return "SENSOR_FAULT", None
     if not limits.skin_centi_c_min <= raw <= limits.skin_centi_c_max:
-        return reading("NOT_SKIN")
+        return "NOT_SKIN", None
     ambient = conditions.ambient_centi_c
     if ambient is not None and ambient > limits.hot_ambient_centi_c:
-        return reading("INVALID_HOT")
+        return "INVALID_HOT", None
     value = estimate(raw, ambient, window.distance_mm, limits)
-    sheltered = conditions.sheltered_s >= limits.shelter_wait_s
-    unsheltered = is_cold(conditions, limits) and not sheltered
+    unsheltered = conditions.sheltered_s < limits.shelter_wait_s and is_cold(conditions, limits)
     if value is None or unsheltered or raw < limits.cold_raw_centi_c:
-        return reading("INVALID_COLD")
-    if conditions.heated and value >= limits.fever_centi_c - limits.guard_band_centi_c:
-        return reading("INVALID_HOT", value)
-    settled = conditions.place != "outdoors" or sheltered
-    settled = settled and not conditions.heated
-    upper = value + standard_uncertainty(window, conditions, limits)
+        return "INVALID_COLD", None
     near = value >= limits.fever_centi_c - limits.guard_band_centi_c
-    if upper >= limits.fever_centi_c or near:
-        return reading("RECHECK", value, settled)
-    return reading("NORMAL", value, settled)
+    if near and conditions.heated:
+        return "INVALID_HOT", value
+    upper = value + standard_uncertainty(window, conditions, limits)
+    return ("RECHECK" if near or upper >= limits.fever_centi_c else "NORMAL"), value
 
 
-def _judge_contact(raw: int | None, reading: _Make, limits: Limits) -> Reading:
+def _judge_contact(raw: int | None, limits: Limits) -> tuple[Result, int | None]:
     """Judge a contact thermometer's value: it confirms or clears, unless it is a slip."""
     if raw is None:
-        return reading("NO_READING")
+        return "NO_READING", None
     if raw > limits.contact_centi_c_max or raw < limits.skin_centi_c_min:
-        return reading("NOT_SKIN")
+        return "NOT_SKIN", None
     if raw < limits.contact_centi_c_min:
-        return reading("INVALID_COLD")
-    return reading("FEVER_CONFIRMED" if raw >= limits.fever_centi_c else "CLEARED", raw)
+        return "INVALID_COLD", None
+    return ("FEVER_CONFIRMED" if raw >= limits.fever_centi_c else "CLEARED"), raw
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,8 +288,8 @@ def verdict(
     if value is None:
         return last.result
     valued = [a for a in earlier if a.estimate_centi_c is not None]
-    near = [a for a in valued if last.at_s - a.at_s < limits.recheck_wait_s]
-    if near and last.at_s - near[-1].at_s < limits.probe_away_s:
+    near = [a for a in valued if abs(last.at_s - a.at_s) < limits.recheck_wait_s]
+    if near and abs(last.at_s - near[-1].at_s) < limits.probe_away_s:
         # The probe was never away: the same look twice improves nothing.
         if before in ("RECHECK", "INCONCLUSIVE", "INVALID_HOT"):
             return before
@@ -323,7 +315,7 @@ def _confirms(earlier: Attempt, last: Attempt, limits: Limits) -> bool:
     """Say whether an earlier hot reading and this hot one make a suspicion."""
     if (earlier.estimate_centi_c or 0) < limits.fever_centi_c:
         return False
-    apart_s = last.at_s - earlier.at_s
+    apart_s = abs(last.at_s - earlier.at_s)
     if apart_s >= limits.recheck_wait_s:
         return True
     return apart_s >= limits.probe_away_s and earlier.settled and last.settled
