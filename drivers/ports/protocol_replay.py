@@ -15,7 +15,7 @@ from typing import Final
 
 import serial
 
-from drivers.ports.address import read_address
+from drivers.address import read_address
 
 PARAMETERS: Final = {"speed": "1", "loop": "0"}
 

@@ -17,7 +17,7 @@ from typing import Final
 
 import serial
 
-from drivers.ports.address import centi, read_address
+from drivers.address import centi, read_address
 from drivers.thermometer import Sample, Thermometer, load
 
 PARAMETERS: Final = {

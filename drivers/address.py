@@ -1,4 +1,4 @@
-"""The parameters of our own port addresses, read strictly: a word nobody reads is a typo."""
+"""The parameters of our own addresses, read strictly: a word nobody reads is a typo."""
 
 from urllib.parse import parse_qsl, unquote, urlsplit
 

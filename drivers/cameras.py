@@ -1,0 +1,270 @@
+"""Cameras as addresses: whatever stands behind one, the newest picture is what is asked for.
+
+- `folder:///path?stale_s=0`: the newest picture in a folder. Pictures arrive whole, by rename;
+  names that begin with a dot and other endings are passed over. With stale_s a camera that lays
+  no new picture for so long is said to be stale; without it a picture may stand for ever.
+- `video:///path?loop=0`: a file, played at its own rate; frames that come due while nobody looks
+  are skipped, never queued.
+
+A picture is never waited for: `newest` gives a Frame, a Fault, or None when there is nothing new.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from time import monotonic  # noqa: TID251 - the edge: a frame is stamped where it comes in.
+from typing import Final, Protocol, TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from drivers.address import read_address
+from drivers.errors import SourceRefused
+
+Picture: TypeAlias = NDArray[np.uint8]
+
+ENDINGS: Final = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+FILE_BYTES_MAX: Final = 20_000_000
+PIXELS_MAX: Final = 40_000_000
+SIDE_MIN: Final = 16
+"""A picture narrower than this shows nothing."""
+TAIL_BYTES: Final = 1024
+OPEN_MS_MAX: Final = 3000
+REOPEN_S: Final = 2.0
+
+
+class Fault(Enum):
+    """Why there is no picture; a small closed set, counted per camera."""
+
+    FOLDER_GONE = "folder_gone"
+    FILE_GONE = "file_gone"
+    NOT_A_PICTURE = "not_a_picture"
+    STALE = "stale"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A picture, blue-green-red, and when it was had."""
+
+    picture: Picture = field(repr=False)
+    taken_s: float
+    """Monotonic."""
+    name: str
+    """The file, or the frame's number: for a log line, never shown."""
+
+
+class Camera(Protocol):
+    """A source of pictures."""
+
+    def newest(self) -> Frame | Fault | None:
+        """Give the newest picture if it is not the one given before; never blocks above 3 s."""
+
+    def close(self) -> None:
+        """Let go of the source."""
+
+
+def open_camera(url: str, clock: Callable[[], float] = monotonic) -> Camera:
+    """Open a camera's address; raises SourceRefused when it is none. A dead source is a Fault."""
+    scheme = url.partition("://")[0]
+    try:
+        if scheme == "folder":
+            path, values = read_address(url, {"stale_s": "0"})
+            return FolderCamera(Path(path), float(values["stale_s"]), clock)
+        if scheme == "video":
+            path, values = read_address(url, {"loop": "0"})
+            return VideoCamera(Path(path), clock, loops=values["loop"] == "1")
+    except ValueError as error:
+        raise SourceRefused(f"camera source {url!r}: {error}") from error
+    raise SourceRefused(f"camera source {url!r}: folder:///PATH or video:///PATH is wanted")
+
+
+# --- A folder -------------------------------------------------------------------------------
+
+
+class FolderCamera:
+    """The newest picture of a folder; looking costs two `stat` while nothing changes."""
+
+    def __init__(self, folder: Path, stale_s: float, clock: Callable[[], float]) -> None:
+        self._folder = folder
+        self._stale_s = stale_s
+        self._clock = clock
+        self._folder_mark: tuple[int, int] | None = None
+        self._settled = False
+        self._file: Path | None = None
+        self._file_mark: tuple[int, int, int] | None = None
+        self._bytes = b""
+        self._changed_s = clock()
+
+    def newest(self) -> Frame | Fault | None:
+        """Give the folder's newest picture if it is another than before."""
+        try:
+            fresh = self._look()
+        except OSError:
+            self._folder_mark = self._file_mark = None
+            self._bytes = b""
+            return Fault.FOLDER_GONE
+        now = self._clock()
+        if not fresh or self._file is None:
+            aged = self._stale_s and now - self._changed_s > self._stale_s
+            return Fault.STALE if aged else None
+        self._changed_s = now
+        try:
+            seen = _read_bounded(self._file)
+        except FileNotFoundError:
+            return None  # Replaced since: the next look finds what came.
+        except OSError:
+            return Fault.NOT_A_PICTURE
+        if seen == self._bytes:
+            return None
+        self._bytes = seen
+        picture = decode(seen)
+        if picture is None:
+            return Fault.NOT_A_PICTURE
+        return Frame(picture, now, self._file.name)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def _look(self) -> bool:
+        """Find the newest file; say whether it is another, or was written again."""
+        found = self._folder.stat()
+        mark = (found.st_ino, found.st_mtime_ns)
+        if mark != self._folder_mark or not self._settled:
+            # A folder's time has the grain of a kernel tick: look once more after each change.
+            self._settled = mark == self._folder_mark
+            self._folder_mark = mark
+            self._file = self._find()
+        if self._file is None:
+            return False
+        try:
+            there = self._file.stat()
+        except FileNotFoundError:
+            self._settled = False
+            return False
+        file_mark = (there.st_ino, there.st_mtime_ns, there.st_size)
+        if file_mark == self._file_mark:
+            return False
+        self._file_mark = file_mark
+        return True
+
+    def _find(self) -> Path | None:
+        newest: tuple[int, str] | None = None
+        with os.scandir(self._folder) as entries:
+            for entry in entries:
+                if entry.name.startswith(".") or not entry.name.lower().endswith(ENDINGS):
+                    continue
+                try:
+                    age = (entry.stat().st_mtime_ns, entry.name)
+                except FileNotFoundError:
+                    continue
+                if newest is None or age > newest:
+                    newest = age
+        return None if newest is None else self._folder / newest[1]
+
+
+def _read_bounded(file: Path) -> bytes:
+    with file.open("rb") as stream:
+        return stream.read(FILE_BYTES_MAX + 1)
+
+
+def decode(data: bytes) -> Picture | None:
+    """Decode a picture's file; None for what is none, is torn, or is absurdly large or small."""
+    if not data or len(data) > FILE_BYTES_MAX or _is_torn(data):
+        return None
+    try:
+        found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:
+        return None
+    if found is None or found.ndim != 3 or found.dtype != np.uint8:
+        return None
+    high, wide = found.shape[:2]
+    return found if min(high, wide) >= SIDE_MIN and high * wide <= PIXELS_MAX else None
+
+
+def _is_torn(data: bytes) -> bool:
+    """Find a picture cut short: a decoder would fill in grey and call it whole."""
+    tail = data[-TAIL_BYTES:]
+    if data.startswith(b"\xff\xd8"):
+        return b"\xff\xd9" not in tail
+    if data.startswith(b"\x89PNG"):
+        return b"IEND" not in tail
+    return False
+
+
+# --- A video --------------------------------------------------------------------------------
+
+
+class VideoCamera:
+    """A video file at its own rate, in real time."""
+
+    def __init__(self, file: Path, clock: Callable[[], float], *, loops: bool) -> None:
+        self._file = file
+        self._clock = clock
+        self._loops = loops
+        self._film: cv2.VideoCapture | None = None
+        self._rate = 25.0
+        self._began_s = 0.0
+        self._shown = 0
+        self._ended = False
+        self._retry_s = float("-inf")
+
+    def newest(self) -> Frame | Fault | None:
+        """Give the frame that is due now, if it is another than before."""
+        if self._ended:
+            return Fault.ENDED
+        now = self._clock()
+        if self._film is None:
+            fault = self._open(now)
+            if fault is not None:
+                return fault
+        assert self._film is not None
+        due = int((now - self._began_s) * self._rate) + 1
+        if due <= self._shown:
+            return None
+        behind = due - self._shown - 1
+        if behind > self._rate:
+            # A second and more behind: leave the film where it is and go on from here.
+            self._began_s += behind / self._rate
+            behind = 0
+        for _ in range(behind):
+            self._film.grab()
+            self._shown += 1
+        read, picture = self._film.read()
+        self._shown += 1
+        if read:
+            return Frame(picture, now, f"{self._file.name}#{self._shown}")
+        self.close()
+        if not self._loops or self._shown <= 1:
+            self._ended = self._shown > 1
+            self._retry_s = now + REOPEN_S
+            return Fault.ENDED if self._ended else Fault.NOT_A_PICTURE
+        return None
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._film is not None:
+            self._film.release()
+        self._film = None
+
+    def _open(self, now: float) -> Fault | None:
+        if not self._file.is_file():
+            return Fault.FILE_GONE
+        if now < self._retry_s:
+            return Fault.NOT_A_PICTURE
+        limits = [
+            cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_MS_MAX,
+            cv2.CAP_PROP_READ_TIMEOUT_MSEC, OPEN_MS_MAX,
+        ]  # fmt: skip
+        film = cv2.VideoCapture(str(self._file), cv2.CAP_FFMPEG, limits)
+        if not film.isOpened():
+            film.release()
+            self._retry_s = now + REOPEN_S
+            return Fault.NOT_A_PICTURE
+        rate = film.get(cv2.CAP_PROP_FPS)
+        self._film, self._began_s, self._shown = film, now, 0
+        self._rate = rate if 0.5 <= rate <= 240 else 25.0
+        return None
