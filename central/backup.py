@@ -16,7 +16,7 @@ from typing import Final
 
 from central.errors import BackupFailed
 
-_PATTERN: Final = "ledger-????????T??????????Z.db"
+_PATTERN: Final = "ledger-????????T?????????Z.db"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,26 @@ class Kept:
 NOTHING: Final = Kept(0, "", "", {})
 
 
+def name_of(at_ms: int) -> str:
+    """Name a backup by its moment, so that names sort by age.
+
+    >>> name_of(1_581_400_000_123)
+    'ledger-20200211T054640123Z.db'
+    """
+    moment = datetime.fromtimestamp(at_ms // 1000, UTC)
+    return f"ledger-{moment:%Y%m%dT%H%M%S}{at_ms % 1000:03d}Z.db"
+
+
+def made_ms(name: str) -> int:
+    """Read a backup's moment back from its name.
+
+    >>> made_ms("ledger-20200211T054640123Z.db")
+    1581400000123
+    """
+    moment = datetime.strptime(name[7:22], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+    return int(moment.timestamp()) * 1000 + int(name[22:25])
+
+
 def backups(directory: Path) -> list[Path]:
     """List the backups, oldest first."""
     return sorted(directory.glob(_PATTERN))
@@ -40,8 +60,7 @@ def backups(directory: Path) -> list[Path]:
 
 def make(ledger: Path, directory: Path, count: int, at_ms: int) -> Kept:
     """Copy the ledger while it is in use, check the copy, keep the newest; raises BackupFailed."""
-    stamp = datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y%m%dT%H%M%S")
-    final = directory / f"ledger-{stamp}{at_ms % 1000:03d}0Z.db"
+    final = directory / name_of(at_ms)
     draft = final.with_suffix(".draft")
     try:
         directory.mkdir(parents=True, exist_ok=True)

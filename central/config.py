@@ -121,6 +121,8 @@ class Http(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The wall page's small server."""
 
     listen: str = "127.0.0.1:8490"
+    hosts: tuple[str, ...] = ()
+    """Names by which a proxy asks for it, besides 127.0.0.1 and localhost."""
 
     @property
     def host(self) -> str:

@@ -444,13 +444,12 @@ class Ledger:
         """Take over what the oldest kept backup holds: gates may delete up to it."""
         self._safe = dict(safe)
 
-    def heard(self, compound: str, gate: str, at_ms: int) -> None:
-        """Note that a gate was heard of in this hour."""
-        with self._transaction():
-            self._db.execute(
-                "INSERT OR IGNORE INTO heard VALUES (?, ?, ?)",
-                (compound, gate, at_ms // 3_600_000),
-            )
+    def heard(self, hours: Iterable[tuple[str, str, int]]) -> None:
+        """Note that gates were heard of: compound, gate, hours since 1970 UTC."""
+        rows = list(hours)
+        if rows:
+            with self._transaction():
+                self._db.executemany("INSERT OR IGNORE INTO heard VALUES (?, ?, ?)", rows)
 
     def erase_sealed(self, before_ms: int) -> int:
         """Erase the sealed parts that arrived before a moment; the chain still verifies."""

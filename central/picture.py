@@ -46,11 +46,18 @@ def draw(
         not_understood=_numbers(
             db, "entry e JOIN stream s ON s.no = e.key >> 40 WHERE understood = 0", "count(*)"
         ),
-        alarms=tuple(sorted(
-            [*alarms.of_gates(raised(db), at_ms), *alarms.of_troubles(troubles(db)), *own],
-            key=lambda one: (one.compound, one.gate, one.alert),
-        )),
+        alarms=_open_alarms(db, own, at_ms),
     )  # fmt: skip
+
+
+def _open_alarms(db: sqlite3.Connection, own: Iterable[Alarm], at_ms: int) -> tuple[Alarm, ...]:
+    found = [*alarms.of_gates(raised(db), at_ms), *alarms.of_troubles(troubles(db)), *own]
+    for compound, gate, since_ms in db.execute(
+        "SELECT compound, gate, min(arrived_ms) FROM entry e JOIN stream s ON s.no = e.key >> 40"
+        " WHERE understood = 0 GROUP BY compound, gate"
+    ):
+        found.append(alarms.of_condition("waiting", compound, gate, since_ms))
+    return tuple(sorted(found, key=lambda one: (one.compound, one.gate, one.alert)))
 
 
 def raised(db: sqlite3.Connection) -> Iterator[Raised]:

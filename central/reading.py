@@ -121,7 +121,7 @@ def summary(db: sqlite3.Connection) -> dict[str, Any]:
         "passages": {
             compound: _named(found)["passages"] for compound, found in sorted(by_compound.items())
         },
-        "passages_by_way": _by_way(db),
+        "ways": _by_way(db),
         "decisions": {
             name: everything[name] for name in ("admit", "recheck", "refer", "undecided")
         },

@@ -1,0 +1,176 @@
+"""The wall page's small server: its files, the site's places, and how the centre fares.
+
+Loopback only, behind the site's proxy; what it serves is not personal. Host is checked, so that a
+foreign page cannot read it by a name that points here. Later: search, lists, audit.
+"""
+
+import json
+import mimetypes
+import threading
+from collections.abc import Callable
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import resources
+from importlib.resources.abc import Traversable
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from central.config import Settings, Site
+from central.subscriber import Died, Inbox
+from gateway import contract
+
+_TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".html": "text/html"}
+_HOSTS: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
+
+
+def site_json(settings: Settings, site: Site) -> bytes:
+    """Tell the wall page where the broker is, and what the places are called."""
+    return contract.encode(
+        {
+            "v": contract.VERSION,
+            "broker": settings.broker.websockets_url,
+            "root": contract.ROOT,
+            "zone": site.zone,
+            "names": msgspec.structs.asdict(site.names),
+            "cities": [_place(one) for one in site.city],
+            "offices": [_place(one) for one in site.office],
+            "compounds": [
+                _place(one)
+                | {
+                    "office": one.office,
+                    "city": one.city,
+                    "gates": [_place(gate) for gate in one.gate],
+                }
+                for one in site.compound
+            ],
+        }
+    )
+
+
+def _place(one: Any) -> dict[str, Any]:
+    return {"id": one.id, "names": msgspec.structs.asdict(one.names)}
+
+
+class Pages:
+    """The server, on its own threads."""
+
+    def __init__(
+        self, settings: Settings, site: Site, health: Callable[[], dict[str, Any]], inbox: Inbox
+    ) -> None:
+        self._inbox = inbox
+        policy = _policy(settings.broker.websockets_url)
+        answers = _Answers(resources.files("central") / "web", site_json(settings, site), health)
+
+        class Handler(_Handler):
+            found = answers
+            content_policy = policy
+            hosts = frozenset({*_HOSTS, *settings.http.hosts})
+
+        self._server = ThreadingHTTPServer((settings.http.host, settings.http.port), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._run, name="pages", daemon=True)
+
+    @property
+    def port(self) -> int:
+        """The port that was got."""
+        return self._server.server_port
+
+    def start(self) -> None:
+        """Serve."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Serve no longer."""
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _run(self) -> None:
+        try:
+            self._server.serve_forever(poll_interval=0.2)
+        except BaseException as error:  # noqa: BLE001 - a thread's entry: report and end.
+            self._inbox.put(Died("pages", error))
+
+
+def _policy(websockets_url: str) -> str:
+    parts = urlsplit(websockets_url)
+    return (
+        f"default-src 'self'; connect-src 'self' {parts.scheme}://{parts.netloc};"
+        " img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    )
+
+
+class _Answers:
+    """What there is to be got."""
+
+    def __init__(self, web: Traversable, site: bytes, health: Callable[[], dict[str, Any]]) -> None:
+        self._web = web
+        self._site = site
+        self._health = health
+
+    def to(self, path: str) -> tuple[HTTPStatus, str, bytes]:
+        """Answer a GET: status, type, body."""
+        match path:
+            case "/site.json":
+                return HTTPStatus.OK, "application/json", self._site
+            case "/healthz":
+                said = self._health()
+                well = HTTPStatus.OK if said.get("ok") else HTTPStatus.SERVICE_UNAVAILABLE
+                return well, "application/json", json.dumps(said).encode()
+            case "/":
+                path = "/index.html"
+            case _:
+                pass
+        found = self._file(path)
+        if found is None:
+            return HTTPStatus.NOT_FOUND, "text/plain", b"There is no such page.\n"
+        suffix = path[path.rfind(".") :]
+        kind = _TYPES.get(suffix) or mimetypes.guess_type(path)[0] or "application/octet-stream"
+        return HTTPStatus.OK, kind, found
+
+    def _file(self, path: str) -> bytes | None:
+        at = self._web
+        for part in path.strip("/").split("/"):
+            if part in {"", ".", ".."} or "\\" in part or "\0" in part:
+                return None
+            at /= part
+        return at.read_bytes() if at.is_file() else None
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One request."""
+
+    found: _Answers
+    content_policy: str
+    hosts: frozenset[str]
+    server_version = "gatepost"
+    sys_version = ""
+    timeout = 30
+
+    def do_GET(self) -> None:
+        """Answer a request."""
+        host = self.headers.get("Host", "")
+        name = host.rpartition(":")[0] if ":" in host and not host.endswith("]") else host
+        if name not in self.hosts:
+            self._send(HTTPStatus.FORBIDDEN, "text/plain", b"Ask for this page by its address.\n")
+            return
+        self._send(*self.found.to(unquote(urlsplit(self.path).path)))
+
+    do_HEAD = do_GET  # noqa: N815 - the library's name.
+
+    def _send(self, status: HTTPStatus, kind: str, body: bytes) -> None:
+        self.send_response(status)
+        utf8 = "; charset=utf-8" if kind.startswith("text/") or kind.endswith("json") else ""
+        self.send_header("Content-Type", kind + utf8)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Security-Policy", self.content_policy)
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("Referrer-Policy", "no-referrer")
+        self.send_header("Cache-Control", "no-cache")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name.
+        """Keep the log for what matters."""

@@ -1,0 +1,215 @@
+"""The centre's side of the broker: one paho client on one thread, and an inbox.
+
+What arrives is put into the inbox and acknowledged to the broker only when the ledger has committed
+it (`acknowledge`), and only on the connection it came by: message ids are used again after a
+reconnect. Clean start and session expiry 0: the broker is not trusted to remember.
+
+paho's loop thread dies of an exception in a callback while `is_connected()` stays true; so every
+callback is wrapped, and whatever ends the thread is reported in the inbox.
+"""
+
+import logging
+import queue
+import ssl
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Concatenate, Final, ParamSpec, TypeAlias
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from central.config import Broker
+from gateway import contract
+
+log = logging.getLogger(__name__)
+CLIENT_ID: Final = "gatepost-central"
+"""Fixed: a second centre by mistake takes over the connection, and both say so, rather than split
+the gates' entries between two ledgers unseen."""
+WORDS: Final = ("entries", "alert", "hello", "status", "health")
+_IN_FLIGHT_MAX: Final = 200
+"""Messages that the broker may have on their way to us, hence in the inbox."""
+_FEEDS: Final = f"{contract.ROOT}/feed/#"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A message, not yet acknowledged to the broker."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+    mid: int
+    turn: int
+    """Which connection it came by."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkChanged:
+    """The link came or went."""
+
+    connected: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Died:
+    """A thread ended that should not have; the process must end, too."""
+
+    thread: str
+    error: BaseException
+
+
+Inbox: TypeAlias = "queue.SimpleQueue[object]"
+P = ParamSpec("P")
+
+
+def _reported(
+    callback: Callable[Concatenate["Link", P], None],
+) -> Callable[Concatenate["Link", P], None]:
+    """Keep an exception out of paho's loop, and report it."""
+
+    def wrapped(self: "Link", /, *args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            callback(self, *args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - around a library's callback: report and end.
+            self.inbox.put(Died("mqtt callback", error))
+
+    return wrapped
+
+
+class Link:
+    """The connection to the broker."""
+
+    def __init__(
+        self, broker: Broker, password: bytes | None, inbox: Inbox, will: contract.Status
+    ) -> None:
+        self.inbox = inbox
+        self.connected = False
+        self._turn = 0
+        self._stopping = False
+        self._broker = broker
+        self._client = mqtt.Client(
+            CallbackAPIVersion.VERSION2, CLIENT_ID, protocol=mqtt.MQTTv5, manual_ack=True
+        )
+        client = self._client
+        client.on_connect = self._on_connect
+        client.on_connect_fail = self._on_connect_fail
+        client.on_disconnect = self._on_disconnect
+        client.on_message = self._on_message
+        client.on_subscribe = self._on_subscribe
+        client.on_publish = self._on_publish
+        client.reconnect_delay_set(1, max(1, int(broker.reconnect_s_max)))
+        client.max_inflight_messages_set(_IN_FLIGHT_MAX)
+        client.will_set(contract.CENTRAL_STATUS, contract.encode(will), qos=1, retain=True)
+        if broker.username is not None:
+            text = None if password is None else password.decode().strip()
+            client.username_pw_set(broker.username, text)
+        if broker.tls:
+            context = ssl.create_default_context(cafile=broker.ca_file)
+            if broker.cert_file is not None:
+                context.load_cert_chain(broker.cert_file, broker.key_file)
+            client.tls_set_context(context)
+        self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
+
+    def start(self) -> None:
+        """Connect, and go on trying while the broker is not there."""
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties.SessionExpiryInterval = 0
+        properties.ReceiveMaximum = _IN_FLIGHT_MAX
+        self._client.connect_async(
+            self._broker.host, self._broker.port, self._broker.keepalive_s,
+            clean_start=True, properties=properties,
+        )  # fmt: skip
+        self._thread.start()
+
+    def alive(self) -> bool:
+        """Tell whether the thread still turns."""
+        return self._thread.is_alive()
+
+    def stop(self, farewell: contract.Status) -> None:
+        """Say farewell, wait a little for the broker to have it, and let go."""
+        self._stopping = True
+        if self.connected:
+            said = self._client.publish(
+                contract.CENTRAL_STATUS, contract.encode(farewell), qos=1, retain=True
+            )
+            try:
+                said.wait_for_publish(2.0)
+            except RuntimeError:
+                log.warning("The farewell was not taken by the broker.")
+        self._client.disconnect()
+        self._thread.join(5.0)
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        """Send, if there is a connection; whoever is told late asks again."""
+        if self.connected:
+            self._client.publish(topic, payload, qos=1, retain=retain)
+
+    def acknowledge(self, message: Arrived) -> None:
+        """Tell the broker that a message is safely ours."""
+        if message.turn == self._turn and self.connected and message.mid:
+            self._client.ack(message.mid, 1)
+
+    def stop_listening_to_feeds(self) -> None:
+        """Leave the feeds, whose retained topics have come by now."""
+        if self.connected:
+            self._client.unsubscribe(_FEEDS)
+
+    # --- paho's thread ---
+
+    def _run(self) -> None:
+        try:
+            self._client.loop_forever(retry_first_connection=True)
+        except BaseException as error:  # noqa: BLE001 - a thread's entry: report and end.
+            self.inbox.put(Died("mqtt", error))
+            return
+        if not self._stopping:
+            self.inbox.put(Died("mqtt", RuntimeError("its loop came to an end")))
+
+    @_reported
+    def _on_connect(self, client: mqtt.Client, _: Any, __: Any, code: ReasonCode, ___: Any) -> None:
+        if code.is_failure:
+            self.inbox.put(LinkChanged(False, f"the broker refuses: {code}"))
+            return
+        self._turn += 1
+        self.connected = True
+        topics = [f"{contract.ROOT}/gate/+/+/{word}" for word in WORDS]
+        client.subscribe([(topic, 1) for topic in (*topics, contract.CENTRAL_STATUS, _FEEDS)])
+        self.inbox.put(LinkChanged(True, "connected"))
+
+    @_reported
+    def _on_connect_fail(self, *_: Any) -> None:
+        self.inbox.put(LinkChanged(False, "the broker is not there"))
+
+    @_reported
+    def _on_disconnect(self, _: Any, __: Any, ___: Any, code: ReasonCode, ____: Any) -> None:
+        self.connected = False
+        self.inbox.put(LinkChanged(False, f"disconnected: {code}"))
+
+    @_reported
+    def _on_message(self, _: Any, __: Any, message: mqtt.MQTTMessage) -> None:
+        mid = message.mid if message.qos else 0
+        self.inbox.put(
+            Arrived(message.topic, bytes(message.payload), bool(message.retain), mid, self._turn)
+        )
+
+    @_reported
+    def _on_subscribe(self, _: Any, __: Any, ___: Any, codes: list[ReasonCode], *____: Any) -> None:
+        for code in codes:
+            if code.is_failure:
+                log.error(
+                    "The broker refuses a subscription; see its ACL.",
+                    extra={"CENTRAL_REASON": str(code)},
+                )
+
+    @_reported
+    def _on_publish(self, _: Any, __: Any, ___: Any, code: ReasonCode, ____: Any) -> None:
+        if code.is_failure:
+            log.error(
+                "The broker refuses what is published; see its ACL.",
+                extra={"CENTRAL_REASON": str(code)},
+            )
