@@ -7,13 +7,14 @@ finger on it could do.
 import http.client
 import json
 import re
+import sys
 import threading
 from typing import Any, Final
 
 RETRY_S: Final = 0.3
 SILENT_S: Final = 20.0
 """The page sends at least a comment each 15 s."""
-_TOKEN: Final = re.compile(r'content="([A-Za-z0-9_-]{20,})"')
+_TOKEN: Final = re.compile(r'data-token="([A-Za-z0-9_-]{20,})"')
 
 View = dict[str, Any]
 
@@ -65,9 +66,11 @@ class GuardsPage:
             try:
                 self._load()
                 self._read_live()
-            except (OSError, ValueError, http.client.HTTPException, AttributeError):
-                # The gateway is away, or went while it was read: the page says so and retries.
+            except (OSError, http.client.HTTPException, AttributeError):
+                # The gateway is away, or went while it was read: a browser tries again too.
                 pass
+            except ValueError as error:
+                print(f"the page on port {self._port}: {error}", file=sys.stderr, flush=True)
             self.view = None
             self._ended.wait(RETRY_S)
 
