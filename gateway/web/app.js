@@ -2,12 +2,13 @@
 
 import { html, render } from "/vendor/preact-htm.js";
 import { begin, send, watch } from "/live.js";
-import { Fit, Key, isSmall } from "/kit.js";
-import { Idle, OpenKey, Passage } from "/passage.js";
+import { Fit, Key, Label, isSmall } from "/kit.js";
+import { Idle, OpenKey, Passage, WhoseKey, ownAlert } from "/passage.js";
 import { Lanes, laneNames } from "/lanes.js";
-import { AlertRow, Overlay, wantsWord } from "/overlays.js";
+import { AlertRow, Overlay } from "/overlays.js";
+import { wantsWord } from "/alerts.js";
 import { Strip } from "/strip.js";
-import { WORDS, degrees, said } from "/words.js";
+import { WORDS } from "/words.js";
 
 /** A second touch within this time is the same touch; so is one on a passage that just came. */
 const SAME_TOUCH_S = 0.7;
@@ -104,10 +105,10 @@ function Page({ view, language, chosen, open, note: said_ }) {
     ${many && html`<${Lanes} words=${words} view=${view} names=${names} chosen=${chosen}
       choose=${(name) => { changedAt = now_s(); put({ chosen: name, open: null }); }} />`}
     <div class="main">
-      <${Notices} words=${words} view=${view} names=${names} />
+      <${Notices} words=${words} view=${view} names=${names} lane=${lane} />
       ${lane.passage === null
         ? html`<${Idle} words=${words} lane=${lane} view=${view} act=${act} />`
-        : html`<${Passage} words=${words} lane=${lane} act=${act} />`}
+        : html`<${Passage} words=${words} lane=${lane} view=${view} act=${act} />`}
     </div>
     <${Side} words=${words} view=${view} lane=${lane} names=${names} many=${many} />
     ${open !== null && html`<div class="over"><${Overlay} key=${open.name} open=${open} words=${words}
@@ -117,21 +118,20 @@ function Page({ view, language, chosen, open, note: said_ }) {
 }
 
 /** What waits for the guard's word: the gravest alert, and a reading that is nobody's. */
-function Notices({ words, view, names }) {
-  const waiting = view.alerts.filter(wantsWord).sort((a, b) => a.priority - b.priority);
-  const [reading] = view.unassigned;
-  if (waiting.length === 0 && reading === undefined) return null;
+function Notices({ words, view, names, lane }) {
+  const own = ownAlert(view, lane);
+  // The small panel keeps its height for the passage: what is of low priority waits in the strip.
+  const waiting = view.alerts
+    .filter((alert) => wantsWord(alert) && alert !== own && !(isSmall() && (own || alert.priority > 2)))
+    .sort((a, b) => a.priority - b.priority);
+  const whose = view.unassigned.length > 0 && (!isSmall() || waiting.length > 0 || lane.passage === null);
+  if (waiting.length === 0 && !whose) return null;
   return html`<div class="notices">
     ${waiting.length > 0 && html`<${AlertRow} words=${words} alert=${waiting[0]} names=${names} act=${act} />`}
     ${waiting.length > 1 && html`<${Key} name="alerts" class="more-alerts" on=${() => act.open("alerts")}>
-      <${Fit} min=${12}>${words.more_alerts(waiting.length - 1)}<//>
+      <${Label}>${words.more_alerts(waiting.length - 1)}<//>
     <//>`}
-    ${reading !== undefined && html`<${Key} name="whose" class="whose" on=${() => act.open("whose")}>
-      <${Fit} min=${12}>
-        ${reading.estimate_centi_c === null ? said(words.result, reading.result) : `${degrees(reading.estimate_centi_c)}℃`}
-        <br /><b>${words.whose}</b>
-      <//>
-    <//>`}
+    ${whose && html`<${WhoseKey} words=${words} view=${view} act=${act} />`}
   </div>`;
 }
 
@@ -140,19 +140,19 @@ function Side({ words, view, lane, names, many }) {
   const cars = view.lanes.filter((one) => one.way !== "foot");
   const gates = cars.length === 2 ? cars : [cars.includes(lane) || cars.length === 0 ? lane : cars[0]];
   return html`<aside class="side">
-    <div class="emergencies">
+    <div class=${`emergencies n${gates.length}`}>
       ${gates.map((one) => html`<${Key} name=${`emergency-${one.lane}`} class="emergency"
           on=${() => act.once(`emergency-${one.lane}`, { touch: "EmergencyTouched", lane: one.lane })}>
-        <${Fit}>${words.emergency}${many ? html`<br />${names[one.lane]}` : ""}<//>
+        <${Label}>${words.emergency}${many ? html` <b>${names[one.lane]}</b>` : ""}<//>
       <//>`)}
     </div>
     ${!isSmall() && html`<${OpenKey} words=${words} lane=${lane} act=${act} />`}
     <${Key} name="next" class="next" off=${lane.passage === null} on=${() => act.next(lane.lane)}>
-      <${Fit}>${words.next_one}${many ? html`<br /><small>${names[lane.lane]}</small>` : ""}<//>
+      <${Label}>${words.next_one[lane.way]}${many ? html`<br /><small>${names[lane.lane]}</small>` : ""}<//>
     <//>
     <div class="corner">
-      <${Key} name="more" on=${() => act.open("more")}><${Fit}>${words.more}<//><//>
-      ${!isSmall() && html`<${Key} name="language" on=${act.language}><${Fit}>${words.language_other}<//><//>`}
+      <${Key} name="more" on=${() => act.open("more")}><${Label}>${words.more}<//><//>
+      ${!isSmall() && html`<${Key} name="language" on=${act.language}><${Label}>${words.language_other}<//><//>`}
     </div>
   </aside>`;
 }

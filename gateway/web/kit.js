@@ -44,6 +44,11 @@ export function Fit({ class: name = "", min = 13, children }) {
   return html`<div class=${`fit ${name}`} ref=${box}>${children}</div>`;
 }
 
+/** A key's words, in its middle. */
+export function Label({ min = 12, children }) {
+  return html`<${Fit} class="label" min=${min}><span>${children}</span><//>`;
+}
+
 /** A button; `name` is for tests and stays the same in both languages. */
 export function Key({ name, class: kind = "", off = false, on, children }) {
   return html`<button type="button" data-name=${name} class=${kind} disabled=${off} onClick=${on}>

@@ -20,6 +20,12 @@ export function laneShape(lane) {
   return lane.passage === null ? "free" : lane.passage.decision;
 }
 
+function stateWord(words, lane) {
+  if (lane.passage === null) return words.free;
+  const { decision } = lane.passage;
+  return decision === "waiting" && lane.way === "out" ? words.waiting_out : words.decision_short[decision];
+}
+
 /** A tile a lane; the chosen one is raised. */
 export function Lanes({ words, view, names, chosen, choose }) {
   return html`<nav class="lanes">
@@ -29,7 +35,7 @@ export function Lanes({ words, view, names, chosen, choose }) {
       <${Fit} class="lane-name">${names[lane.lane]}<//>
       <${Shape} of=${laneShape(lane)} />
       <${Fit} class="lane-state" min=${12}>
-        ${lane.passage === null ? words.free : words.decision[lane.passage.decision]}
+        ${stateWord(words, lane)}
       <//>
     </button>`)}
   </nav>`;

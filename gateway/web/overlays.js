@@ -4,6 +4,7 @@ import { html, useState } from "/vendor/preact-htm.js";
 import { Fit, Key, Pages, Shape, isSmall } from "/kit.js";
 import { PlatePad, TemperaturePad, TextPad } from "/pads.js";
 import { personShape, resultOf } from "/passage.js";
+import { wantsWord } from "/alerts.js";
 import { aged, degrees, said } from "/words.js";
 import { painted } from "/plate.js";
 
@@ -79,7 +80,7 @@ export function Persons({ words, lane, close, act }) {
 
 function temperatureOf(person) {
   const centi_c = person.estimate_centi_c ?? person.raw_centi_c;
-  return centi_c === null ? "" : `${degrees(centi_c)}℃`;
+  return centi_c === null ? "" : `${degrees(centi_c)}°C`;
 }
 
 /** Open alerts; the whole row acknowledges. */
@@ -92,9 +93,6 @@ export function Alerts({ words, view, names, close, act }) {
       foot=${html`<${Key} name="cancel" on=${close}>${words.cancel}<//>`} />
   </div>`;
 }
-
-/** Whether an alert still waits for a guard's word. */
-export const wantsWord = (alert) => alert.state === "unack" || alert.state === "rtnun";
 
 /** One alert, as a key that acknowledges it. */
 export function AlertRow({ words, alert, names, act }) {
@@ -122,7 +120,7 @@ export function Whose({ words, view, names, close, act }) {
   const centi_c = reading.estimate_centi_c;
   return html`<div class="overlay">
     <${Fit} class="overlay-title only">
-      ${words.whose_title} ${centi_c === null ? "" : `${degrees(centi_c)}℃`}
+      ${words.whose_title} ${centi_c === null ? "" : `${degrees(centi_c)}°C`}
       ${" "}${said(words.result, reading.result)} · ${words.ago(aged(words, reading.ago_s))}
     <//>
     ${choices.length === 0 && html`<${Fit} class="empty">${words.whose_nobody}<//>`}
@@ -247,7 +245,7 @@ export function Overlay(props) {
       return html`<${Status} ...${props} />`;
     case "plate": {
       const { text, candidates } = passage.plate;
-      const offered = [...new Set([text, ...candidates])].filter(Boolean);
+      const offered = candidates.length ? [...new Set([text, ...candidates])].filter(Boolean) : [];
       return html`<${PlatePad} words=${words} home=${home} candidates=${offered} close=${close}
         done=${(typed) => { act.touch({ touch: "PlateTyped", lane: lane.lane, text: typed }); close(); }} />`;
     }

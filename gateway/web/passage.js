@@ -1,7 +1,8 @@
 // The passage shown large: what was decided and why, what to do next, plate, persons.
 
 import { html } from "/vendor/preact-htm.js";
-import { Fit, Key, Shape, isSmall } from "/kit.js";
+import { Fit, Key, Label, Shape, isSmall } from "/kit.js";
+import { wantsWord } from "/alerts.js";
 import { aged, degrees, said } from "/words.js";
 import { painted } from "/plate.js";
 
@@ -44,31 +45,61 @@ export function Idle({ words, lane, view, act }) {
   </section>`;
 }
 
+/** The unacknowledged alert that is about this very passage: it is shown in its decision. */
+export function ownAlert(view, lane) {
+  if (lane.passage === null || lane.passage.decision !== "refer") return undefined;
+  return view.alerts.find((alert) => alert.lane === lane.lane && wantsWord(alert));
+}
+
 /** The passage in the lane. */
-export function Passage({ words, lane, act }) {
+export function Passage({ words, lane, view, act }) {
   const { passage } = lane;
   const waitingOut = passage.decision === "waiting" && lane.way === "out";
-  return html`<section class=${`passage decided-${passage.decision}`}>
-    <div class=${`decision ${passage.decision}`} data-name="decision">
+  const own = ownAlert(view, lane);
+  const unwritten = passage.recorded === false;
+  const todo = todoText(words, lane);
+  return html`<section class="passage">
+    <div class=${`decision ${passage.decision} ${own ? "calls" : ""}`} data-name="decision">
       <${Shape} of=${passage.decision} />
       <div class="decision-words">
         <${Fit} class="decision-word">
           ${waitingOut ? words.waiting_out : words.decision[passage.decision]}
         <//>
-        <${Fit} class="reasons" min=${12}>${reasonsText(words, passage)}<//>
+        ${unwritten && isSmall()
+          ? html`<${Unwritten} words=${words} />`
+          : html`<${Fit} class="reasons" min=${12}>${reasonsText(words, passage)}<//>`}
       </div>
-      <${Temperature} words=${words} passage=${passage} />
+      ${!(own && isSmall()) && html`<${Temperature} words=${words} passage=${passage} />`}
+      ${own && html`<${Key} name=${`ack-${own.alert}`} class="ack-own"
+        on=${() => act.touch({ touch: "AlertAcknowledged", alert: own.alert, by: "guard" })}>
+        <${Label}>${words.acknowledge}<//>
+      <//>`}
     </div>
-    ${passage.recorded === false && html`<div class="not-recorded" data-name="not-recorded">
-      <${Shape} of="device" /><${Fit} min=${12}>${words.not_recorded_do}<//>
-    </div>`}
-    <${Fit} class="todo" min=${12}>${todoText(words, passage)}<//>
+    ${unwritten && !isSmall() && html`<${Unwritten} words=${words} />`}
+    ${todo && html`<${Fit} class="todo" min=${12}>${todo}<//>`}
     <div class="who">
       <${Plate} words=${words} passage=${passage} act=${act} />
       <${Persons} words=${words} lane=${lane} act=${act} />
     </div>
-    <${Actions} words=${words} lane=${lane} act=${act} />
+    <${Actions} words=${words} lane=${lane} view=${view} act=${act} />
   </section>`;
+}
+
+function Unwritten({ words }) {
+  return html`<div class="not-recorded" data-name="not-recorded">
+    <${Shape} of="device" /><${Fit} min=${12}>${words.not_recorded_do}<//>
+  </div>`;
+}
+
+/** A reading that is nobody's: the way to say whose. */
+export function WhoseKey({ words, view, act }) {
+  const [reading] = view.unassigned;
+  return html`<${Key} name="whose" class="whose" on=${() => act.open("whose")}>
+    <${Label}>
+      ${reading.estimate_centi_c === null ? said(words.result, reading.result) : `${degrees(reading.estimate_centi_c)}°C`}
+      <br /><b>${words.whose}</b>
+    <//>
+  <//>`;
 }
 
 function reasonsText(words, passage) {
@@ -77,11 +108,13 @@ function reasonsText(words, passage) {
   return [...new Set(said_)].slice(0, 3).join(" · ");
 }
 
-function todoText(words, passage) {
+function todoText(words, lane) {
+  const { passage } = lane;
   const codes = passage.next.length > 0 ? passage.next : worstFirst(passage.persons).slice(0, 1)
     .map((person) => person.next);
   const waits = passage.persons.map((person) => person.wait_s).filter((wait_s) => wait_s > 0);
-  const parts = [...new Set(codes)].slice(0, 2).map((code) => said(words.next, code));
+  const parts = [...new Set(codes)].filter((code) => code !== "none").slice(0, 2).map((code) => said(words.next, code));
+  if (passage.decision === "admit" && parts.length === 0) parts.push(words.admit_do[lane.way]);
   if (parts.length === 0) return "";
   if (waits.length > 0) parts.unshift(words.wait_left(clockLike(Math.max(...waits))));
   return `➜ ${parts.join(" · ")}`;
@@ -100,7 +133,7 @@ function Temperature({ words, passage }) {
   const judged = person.estimate_centi_c;
   return html`<div class="temperature">
     <${Fit} class=${`degrees ${judged === null ? "raw" : ""}`}>
-      ${judged !== null ? `${degrees(judged)}℃`
+      ${judged !== null ? `${degrees(judged)}°C`
         : person.raw_centi_c !== null ? `(${degrees(person.raw_centi_c)})` : "––.–"}
     <//>
     <${Fit} class="degrees-who" min=${12}>
@@ -108,6 +141,8 @@ function Temperature({ words, passage }) {
     <//>
   </div>`;
 }
+
+const PLATE_MARKS = { waiting: "…", unsure: "?", unread: "?", none: "–", typed: "✎" };
 
 function Plate({ words, passage, act }) {
   const { plate, traveller } = passage;
@@ -120,7 +155,7 @@ function Plate({ words, passage, act }) {
     ${plate.crop && html`<img src=${plate.crop} alt="" />`}
     ${plate.text && html`<${Fit} class=${`plate-text ${plate.plate_kind}`} min=${14}>${painted(plate.text)}<//>`}
     <${Fit} class="plate-note" min=${12}>
-      ${plate.status !== "read" && html`<span class="plate-mark">${plate.status === "typed" ? "✎" : "?"}</span>`}
+      ${plate.status !== "read" && html`<span class="plate-mark">${PLATE_MARKS[plate.status]}</span>`}
       ${words.plate[plate.status]}
       ${plate.status === "unsure" ? ` ${plate.confidence_pct}%` : ""}
     <//>
@@ -140,34 +175,37 @@ function Persons({ words, lane, act }) {
         <${Shape} of=${personShape(person)} />
         <${Fit} class="person-what" min=${12}>
           ${words.person(person.person)} ${person.estimate_centi_c !== null ? degrees(person.estimate_centi_c) : ""}
-          <br />${resultOf(words, person)}${person.attempts > 1 ? ` ×${person.attempts}` : ""}
         <//>
       </span>
+      <${Fit} class="person-result" min=${12}>
+        ${resultOf(words, person)}${person.attempts > 1 ? ` ×${person.attempts}` : ""}
+      <//>
       <${Fit} class="person-again" min=${12}>${person.marked ? `● ${words.again_marked}` : `↻ ${words.again}`}<//>
     </button>`)}
     ${persons.length > room && html`<${Key} name="persons" class="person" on=${() => act.open("persons")}>
-      <${Fit}>${words.more_persons(persons.length - shown.length)}<//>
+      <${Label}>${words.more_persons(persons.length - shown.length)}<//>
     <//>`}
   </div>`;
 }
 
-function Actions({ words, lane, act }) {
+function Actions({ words, lane, view, act }) {
   const { passage } = lane;
   const open = html`<${OpenKey} words=${words} lane=${lane} act=${act} />`;
   const nextPerson = html`<${Key} name="next-person" class="one"
     on=${() => act.touch({ touch: "PersonTouched", lane: lane.lane })}>
-      <${Fit}>${words.next_person}<//><//>`;
+      <${Label}>${words.next_person}<//><//>`;
   const typed = html`<${Key} name="temperature" class="one" on=${() => act.open("temperature")}>
-    <${Fit}>${words.type_temperature}<//><//>`;
+    <${Label}>${words.type_temperature}<//><//>`;
   const override = html`<${Key} name="override" class="one" on=${() => act.open("override")}>
-    <${Fit}>${words.override}<//><//>`;
+    <${Label}>${words.override}<//><//>`;
   if (isSmall()) {
     return html`<div class="actions">
-      ${passage.decision === "admit" ? open : override}${nextPerson}${typed}
+      ${passage.decision === "admit" ? open : override}${nextPerson}
+      ${view.unassigned.length > 0 ? html`<${WhoseKey} words=${words} view=${view} act=${act} />` : typed}
     </div>`;
   }
   const plate = html`<${Key} name="fix-plate" class="one" off=${passage.traveller !== "vehicle"}
-    on=${() => act.open("plate")}><${Fit}>${words.fix_plate}<//><//>`;
+    on=${() => act.open("plate")}><${Label}>${words.fix_plate}<//><//>`;
   return html`<div class="actions">${nextPerson}${typed}${plate}${override}</div>`;
 }
 
@@ -176,6 +214,6 @@ export function OpenKey({ words, lane, act }) {
   const can = lane.passage !== null && lane.passage.decision === "admit";
   return html`<${Key} name="open" class=${`open ${can ? "go" : ""}`} off=${!can}
     on=${() => act.once("open", { touch: "OpenTouched", lane: lane.lane })}>
-    <${Fit}>${can ? words.open : words.open_not}<//>
+    <${Label}>${can ? words.open : words.open_not}<//>
   <//>`;
 }

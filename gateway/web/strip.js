@@ -2,39 +2,49 @@
 
 import { html } from "/vendor/preact-htm.js";
 import { Fit, Shape, isSmall } from "/kit.js";
+import { wantsWord } from "/alerts.js";
 import { aged, said } from "/words.js";
 
-/** One line; on the small panel in short words. */
+/** Where so much is wrong that the long words would not stand beside each other. */
+const CROWDED = 3;
+
+/** One line, made to fit; short words on the small panel, and where much is wrong. */
 export function Strip({ words, view, language }) {
   const { status } = view;
-  const small = isSmall();
-  const banners = status.banners.map((code) => said(words.banner, code));
-  const bad = view.alerts.filter((alert) => alert.state === "acked").length;
-  return html`<header class="strip">
+  const alerts = view.alerts.filter((alert) => !wantsWord(alert) || (isSmall() && alert.priority > 2)).length;
+  const kinds = deviceKinds(status.devices);
+  const wrong = [alerts, status.not_recorded, status.link !== "up", status.clock === "unset",
+    status.disk !== "ok", ...kinds.map(([, fine]) => !fine), ...status.banners].filter(Boolean).length;
+  const small = isSmall() || wrong > CROWDED;
+  const crowded = isSmall() && wrong > CROWDED;
+  const banners = status.banners.map((code) => said(small ? words.banner_short : words.banner, code));
+  const name = (kind) => (small ? words.short[kind] : words[`${kind}_name`] ?? words[kind]);
+  const age = status.waiting > 0 && status.oldest_s >= 1 && !crowded ? ` ${aged(words, status.oldest_s)}` : "";
+  return html`<header class=${`strip ${crowded ? "crowded" : ""}`}><${Fit} class="strip-line" min=${11}>
     ${banners.length > 0
-      ? html`<${Fit} class="banners" min=${11}><${Shape} of="bad" />${banners.join(" · ")}<//>`
-      : html`<${Fit} class="gate-name" min=${11}>${view.names[language] ?? view.gate}<//>`}
-    ${bad > 0 && html`<${Item} fine=${false}>${words.alerts} ${bad}<//>`}
-    ${status.not_recorded > 0 && html`<${Item} fine=${false}>${words.not_recorded} ${status.not_recorded}<//>`}
-    <${Item} fine=${status.link === "up"}>
-      ${small ? "" : `${words.link_name} `}${words.link_short[status.link]}
+      ? html`<span class="banners" data-name="banners"><${Shape} of="bad" />${banners.join(" · ")}</span>`
+      : !crowded && html`<span class="gate-name">${view.names[language] ?? view.gate}</span>`}
+    ${alerts > 0 && html`<${Item} name="alerts" fine=${false}>${name("alerts")} ${alerts}<//>`}
+    ${status.not_recorded > 0 && html`<${Item} name="unrecorded" fine=${false}>
+      ${name("not_recorded")} ${status.not_recorded}<//>`}
+    <${Item} name="link" fine=${status.link === "up"}>
+      ${small && status.link !== "up" ? name("link") : `${small ? "" : `${name("link")} `}${words.link_short[status.link]}`}
     <//>
-    <${Item} plain=${true} fine=${true}>
-      ${small ? "↑" : `${words.waiting} `}${status.waiting}${
-        status.waiting > 0 && status.oldest_s >= 1 ? ` ${aged(words, status.oldest_s)}` : ""}
+    <${Item} name="waiting" plain=${true} fine=${true}>
+      ${small ? "↑" : `${words.waiting} `}${status.waiting}${age}
     <//>
-    ${deviceKinds(status.devices).map(([kind, fine]) => html`<${Item} fine=${fine}>
+    ${kinds.map(([kind, fine]) => html`<${Item} name=${kind} fine=${fine}>
       ${(small ? words.device_kind_short : words.device_kind)[kind] ?? kind}
     <//>`)}
-    <${Item} fine=${status.clock !== "unset"}>${clockText(words, view, small)}<//>
-    ${(!small || status.disk !== "ok") && html`<${Item} fine=${status.disk === "ok"}>
-      ${words.disk_name}${status.disk === "ok" ? "" : ` ${words.disk[status.disk]}`}
+    <${Item} name="clock" fine=${status.clock !== "unset"}>${clockText(words, view, small)}<//>
+    ${(!isSmall() || status.disk !== "ok") && html`<${Item} name="disk" fine=${status.disk === "ok"}>
+      ${small ? words.short.disk : words.disk_name}${status.disk === "ok" || small ? "" : ` ${words.disk[status.disk]}`}
     <//>`}
-  </header>`;
+  <//></header>`;
 }
 
-function Item({ fine, plain = false, children }) {
-  return html`<span class=${fine ? "item" : "item bad"}>
+function Item({ name, fine, plain = false, children }) {
+  return html`<span class=${fine ? "item" : "item bad"} data-name=${`strip-${name}`}>
     ${!plain && html`<${Shape} of=${fine ? "ok" : "bad"} />`}${children}
   </span>`;
 }
@@ -48,7 +58,7 @@ function deviceKinds(devices) {
 }
 
 function clockText(words, view, small) {
-  if (view.status.clock === "unset") return small ? words.clock_name : `${words.clock_name} ${words.clock.unset}`;
+  if (view.status.clock === "unset") return small ? words.short.clock : `${words.clock_name} ${words.clock.unset}`;
   const at = new Date(view.now_ms);
   const two = (n) => String(n).padStart(2, "0");
   return `${two(at.getHours())}:${two(at.getMinutes())}`;

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from playwright.sync_api import Browser, Page
 
-from tests.pages.stage import CLIPPED, SIZES, Stage, chromium, page_of
+from tests.pages.stage import CLIPPED, SIZES, Stage, chromium, page_of, tap
 from tests.pages.views import STATES, state
 
 SCREENS = Path(__file__).parents[2] / "docs" / "screens"
@@ -27,12 +27,6 @@ PADS = {
     "arrival": ("idle", ["somebody"]),
 }
 """Overlays: the state they are opened in, and the keys that lead there."""
-
-
-def tap(page: Page, name: str) -> None:
-    """Tap the first key of these names."""
-    found = page.locator(",".join(f'[data-name="{one}"]' for one in name.split("|")))
-    found.first.tap()
 
 
 def keep(page: Page, name: str) -> None:

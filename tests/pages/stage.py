@@ -140,6 +140,16 @@ def wait_until(condition: Callable[[], Any], wait_s: float = 5.0, what: str = "i
         threading.Event().wait(0.02)
 
 
+def tap(page: Page, name: str) -> None:
+    """Tap the first key of these names, turning a pad's pages until it is there."""
+    found = page.locator(",".join(f'[data-name="{one}"]' for one in name.split("|")))
+    turn = page.locator('[data-name="turn"]')
+    for _ in range(4):
+        if found.count() == 0 and turn.count() > 0:
+            turn.tap()
+    found.first.tap()
+
+
 CLIPPED = """
 () => {
   const faults = [];

@@ -7,7 +7,9 @@ NOW_MS = 1_581_400_800_000
 """2020-02-11 14:00 in Shanghai."""
 
 
-def person(number: int = 1, result: str | None = "NORMAL", estimate: int | None = 3650, **other: Any):
+def person(
+    number: int = 1, result: str | None = "NORMAL", estimate: int | None = 3650, **other: Any
+):
     return {
         "person": number,
         "result": result,
@@ -109,7 +111,7 @@ UNASSIGNED = {
     "estimate_centi_c": 3640,
     "ago_s": 5.0,
 }
-FEVER_ALERT = alert("in1-fever-12", "fever_suspected", 1, since_s=8.0, lane="in1", device=None)
+FEVER_ALERT = alert("in1-fever-12", "fever_confirmed", 1, since_s=8.0, lane="in1", device=None)
 TROUBLE = {
     "link": "down",
     "waiting": 1240,
@@ -119,14 +121,20 @@ TROUBLE = {
     "not_recorded": 3,
     "banners": ["uncalibrated", "cold", "warming"],
     "devices": [
-        {"device": "t1", "kind": "thermometer", "state": "lost", "reason": "unplugged", "age_s": 30.0},
+        {
+            "device": "t1",
+            "kind": "thermometer",
+            "state": "lost",
+            "reason": "unplugged",
+            "age_s": 30.0,
+        },
         {"device": "c1", "kind": "camera", "state": "silent", "reason": "stalled", "age_s": 12.0},
     ],
 }
 FIVE_ALERTS = [
     FEVER_ALERT,
     alert("t1-device-3", "device_lost", 2),
-    alert("c1-device-4", "camera_lost", 3, device="c1", state="rtnun"),
+    alert("c1-device-4", "device_silent", 3, device="c1", state="rtnun"),
     alert("clock-5", "clock_unset", 3, device=None, state="acked", since_s=4000.0),
     alert("disk-6", "disk_low", 3, device=None, since_s=90000.0),
 ]
@@ -150,9 +158,9 @@ STATES: dict[str, dict] = {
             )
         )
     ),
-    "admit": view(lane(now=passage(reasons=["NORMAL"], next=["open"]))),
+    "admit": view(lane(now=passage(reasons=["normal"], next=[]))),
     "recheck": view(
-        lane(now=passage("recheck", [HIGH, person(2)], reasons=["RECHECK"], next=["again"])),
+        lane(now=passage("recheck", [HIGH, person(2)], reasons=["near_threshold"], next=["again"])),
         unassigned=[UNASSIGNED],
     ),
     "cold": view(
@@ -160,9 +168,11 @@ STATES: dict[str, dict] = {
             passage(
                 "recheck",
                 [COLD],
-                reasons=["INVALID_COLD"],
+                reasons=["too_cold"],
                 next=["shelter"],
-                plate=plate("unsure", "鲁M7A258", candidates=["鲁M7A2S8", "鲁M7A253"], confidence_pct=61),
+                plate=plate(
+                    "unsure", "鲁M7A258", candidates=["鲁M7A2S8", "鲁M7A253"], confidence_pct=61
+                ),
             ),
             None,
             passage("admit", [person()], traveller="person", key=14),
@@ -173,9 +183,14 @@ STATES: dict[str, dict] = {
         *three(
             passage(
                 "refer",
-                [FEVER, person(2, "NORMAL", 3660), person(3, None, None), person(4, "NORMAL", 3610)],
-                reasons=["SUSPECT_FEVER", "pass_missing"],
-                next=["contact", "refer"],
+                [
+                    FEVER,
+                    person(2, "NORMAL", 3660),
+                    person(3, None, None),
+                    person(4, "NORMAL", 3610),
+                ],
+                reasons=["fever_suspected", "pass_missing"],
+                next=["isolate", "contact"],
             ),
             passage("admit", [], key=13),
         ),
@@ -188,7 +203,7 @@ STATES: dict[str, dict] = {
                 "recheck",
                 [person(1, "SENSOR_FAULT", None, next="hand")],
                 recorded=False,
-                reasons=["SENSOR_FAULT"],
+                reasons=["sensor_fault"],
                 next=["hand"],
                 plate=plate("unread", "", crop=None),
             )
@@ -197,7 +212,10 @@ STATES: dict[str, dict] = {
         status=TROUBLE,
     ),
     "bicycle": view(
-        *three(None, passage("waiting", [], traveller="bicycle", key=15, plate=plate("none", "", crop=None)))
+        *three(
+            None,
+            passage("waiting", [], traveller="bicycle", key=15, plate=plate("none", "", crop=None)),
+        )
     ),
 }
 
