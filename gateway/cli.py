@@ -6,6 +6,7 @@ Exit 0: done. 1: failed. 2: wrong use or settings.
 import importlib
 import json
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -76,6 +77,7 @@ def run(config_file: Path) -> None:
     from gateway import config, systemd  # noqa: PLC0415
     from gateway.service import Service  # noqa: PLC0415
 
+    os.umask(0o077)  # The journal and the desk are this user's alone.
     systemd.log_to_journal("gatepost-gateway")
     log = logging.getLogger("gateway")
     try:
@@ -120,7 +122,7 @@ def _lines(value: Any, key: str = "") -> Any:
     if isinstance(value, dict):
         for name, inner in value.items():
             yield from _lines(inner, f"{key}.{name}" if key else name)
-    elif isinstance(value, list) and value and isinstance(value[0], dict):
+    elif isinstance(value, (list, tuple)) and value and isinstance(value[0], dict):
         for inner in value:
             yield from _lines({k: v for k, v in inner.items() if k != "name"},
                               f"{key}.{inner['name']}")  # fmt: skip

@@ -14,10 +14,10 @@ import os
 import select
 import ssl
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from time import monotonic  # noqa: TID251 - the edge: keepalive and back-off are real time.
 from typing import Any, Final, TypeAlias
 
 from paho.mqtt.client import Client, MQTTMessage
@@ -117,13 +117,13 @@ class Link:
         self._wake_r, self._wake_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
         self._last_down = ""
-        self.beat_s = time.monotonic()
+        self.beat_s = monotonic()
         """When the thread was last seen going round."""
 
     @property
     def alive(self) -> bool:
         """Whether the thread lives and goes round: what the watchdog is fed by."""
-        return self._thread.is_alive() and time.monotonic() - self.beat_s < CONNECT_S + 20.0
+        return self._thread.is_alive() and monotonic() - self.beat_s < CONNECT_S + 20.0
 
     def start(self) -> None:
         """Connect, and go on connecting."""
@@ -152,9 +152,9 @@ class Link:
         try:
             pause_s = RECONNECT_S
             while not self._stop.is_set():
-                began = time.monotonic()
+                began = monotonic()
                 self._connection()
-                if time.monotonic() - began > STEADY_S:
+                if monotonic() - began > STEADY_S:
                     pause_s = RECONNECT_S
                 self._pause(pause_s * (0.5 + self._jitter()))
                 pause_s = min(self._address.reconnect_s_max, pause_s * 2)
@@ -217,7 +217,7 @@ class Link:
             address.host, address.port, keepalive=address.keepalive_s, clean_start=True,
             properties=expiry,
         )  # fmt: skip
-        deadline = time.monotonic() + CONNECT_S
+        deadline = monotonic() + CONNECT_S
         self._await(client, answers, "connect", deadline)
         options = SubscribeOptions(qos=1)
         client.subscribe([(topic, options) for topic in self._subscriptions])
@@ -229,7 +229,7 @@ class Link:
         while word not in answers:
             if self._stop.is_set():
                 raise LinkLost("ended while connecting")
-            if time.monotonic() > deadline:
+            if monotonic() > deadline:
                 raise LinkLost(f"the broker does not answer our {word}")
             self._turn(client, 0.1)
         for code in answers[word]:
@@ -238,7 +238,7 @@ class Link:
 
     def _turn(self, client: Client, wait_s: float) -> None:
         """Let paho read, write and keep the link alive, once."""
-        self.beat_s = time.monotonic()
+        self.beat_s = monotonic()
         sock: Any = client.socket()
         if sock is None:
             raise LinkLost("the broker closed the connection")
@@ -270,12 +270,12 @@ class Link:
     def _leave(self, client: Client) -> None:
         """Send the rest, then disconnect, so that the will is not published."""
         self._publish(client)
-        deadline = time.monotonic() + 1.0
-        while self._topics and time.monotonic() < deadline:
+        deadline = monotonic() + 1.0
+        while self._topics and monotonic() < deadline:
             self._turn(client, 0.05)
         client.disconnect()
         with contextlib.suppress(OSError):
-            while client.want_write() and time.monotonic() < deadline:
+            while client.want_write() and monotonic() < deadline:
                 self._turn(client, 0.05)
 
     def _on_message(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
@@ -291,9 +291,9 @@ class Link:
             self._news(PublishRefused(topic, str(code)))
 
     def _pause(self, wait_s: float) -> None:
-        deadline = time.monotonic() + wait_s
-        while not self._stop.is_set() and (left := deadline - time.monotonic()) > 0:
-            self.beat_s = time.monotonic()
+        deadline = monotonic() + wait_s
+        while not self._stop.is_set() and (left := deadline - monotonic()) > 0:
+            self.beat_s = monotonic()
             self._stop.wait(min(left, 1.0))
 
     def _wake(self) -> None:

@@ -138,8 +138,8 @@ class Panel:
             names={"zh": settings.names.zh, "en": settings.names.en},
         )
         for lane in shown["lanes"]:
-            passage = lane["passage"]
-            if passage is not None:
+            here = lane["passage"]
+            for passage in (*lane["aside"], *([] if here is None else [here])):
                 key = passage["key"]
                 passage["recorded"] = self._recorder.is_recorded(key)
                 if passage["plate"] is not None:  # A foot lane has none.
@@ -154,7 +154,8 @@ class Panel:
         )
         ages = {health.device: health.age_s for health in equipment.health()}
         for device in shown["status"]["devices"]:
-            device["age_s"] = ages.get(device["device"])
+            if device["age_s"] is None:
+                device["age_s"] = ages.get(device["device"])
         return _ENCODE(shown)
 
     def health(self, boot: str, equipment: Equipment, disk: Disk, stamp: Stamp) -> contract.Health:

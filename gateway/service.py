@@ -15,11 +15,11 @@ import os
 import random  # noqa: TID251 - jitter of the link, which decides nothing.
 import secrets  # noqa: TID251 - the stream's id.
 import signal
-import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from time import monotonic  # noqa: TID251 - the shell: here `now` begins.
 from typing import Any, Final
 
 from gateway import clock, config, contract, core, events, folding, mqtt, seal, systemd
@@ -44,6 +44,9 @@ REOPEN_S: Final = 10.0
 DRAIN_S: Final = 5.0
 COMMANDS_KEPT: Final = 100
 
+_SET_ASIDE: Final = events.Record(
+    contract.DeviceChanged(device="journal", state="faulty", reason="set_aside")
+)
 _LOG: Final = logging.getLogger(__name__)
 
 
@@ -159,7 +162,7 @@ class Service:
                 "The journal would not open: it was set aside and a new one begun.",
                 extra={"GATE_FILE": self.journal.set_aside.name},
             )
-            told.append(events.DeviceStateChanged("journal", "faulty", "set_aside"))
+            self.inbox.put(_SET_ASIDE)
         for event in told:
             self.inbox.put(event)
 
@@ -195,8 +198,8 @@ class Service:
         """Stop what feeds the queue, take what is left in it, and say goodbye."""
         systemd.notify("STOPPING=1")
         self.equipment.stop()
-        deadline = time.monotonic() + DRAIN_S
-        while (items := self.inbox.take(0.0)) and time.monotonic() < deadline:
+        deadline = monotonic() + DRAIN_S
+        while (items := self.inbox.take(0.0)) and monotonic() < deadline:
             self.turn(items)
         if self.uplink.link != "down":
             stamp, _ = self._clock.look()
@@ -226,12 +229,15 @@ class Service:
 
     def turn(self, items: list[Any]) -> None:
         """Take all that is queued: step, record, and only then show, publish and act."""
-        now = time.monotonic()
+        now = monotonic()
         stamp, jump = self._clock.look()
         turn = _Turn()
         if jump is not None:
             self._jumped(jump, turn, now)
         for item in items:
+            if isinstance(item, events.Record):
+                turn.records.append(item)
+                continue
             for event in self._events(item, now, stamp):
                 turn.touched |= not isinstance(event, (events.SampleTaken, events.Woke))
                 self._step(event, now, turn)
@@ -326,7 +332,7 @@ class Service:
             return
         self.uplink.reloaded()
         if self.journal.set_aside is not None:
-            self.inbox.put(events.DeviceStateChanged("journal", "faulty", "set_aside"))
+            self.inbox.put(_SET_ASIDE)
 
     def _note_fault(self, now: float) -> None:
         fault = self.recorder.fault
@@ -389,7 +395,7 @@ class Service:
         moments += [at for at in (self._wake_at, self.uplink.wake_at) if at is not None]
         if self.recorder.not_recorded:
             moments.append(self._retried_s + RETRY_S)
-        return max(0.0, min(moments) - time.monotonic())
+        return max(0.0, min(moments) - monotonic())
 
     def _feed_watchdog(self) -> None:
         if self.link.alive and self.equipment.alive:
