@@ -34,12 +34,10 @@ grep -hs '^Acquire' /etc/apt/apt.conf /etc/apt/apt.conf.d/* |
     grep -i proxy >"$tree/etc/apt/apt.conf.d/90proxy" || true
 certificates=/etc/ssl/certs/ca-certificates.crt
 [ -f "$certificates" ] && cp "$certificates" "$tree$certificates"
-for settings in /etc/pip.conf "${HOME:-/root}/.config/pip/pip.conf" "${HOME:-/root}/.pip/pip.conf"; do
-    [ -f "$settings" ] || continue
-    cat "$settings" >>"$tree/etc/pip.conf"
-    # An index that is a folder of this machine is seen there too.
-    sed -n 's/.*file:\/\/\(\/[^ ]*\).*/\1/p; s/^find-links *= *\(\/[^ ]*\).*/\1/p' "$settings"
-done | sort -u >"$tree.folders"
+mkdir -p "$tree/root/.config/pip"
+[ ! -f /etc/pip.conf ] || cp /etc/pip.conf "$tree/etc/pip.conf"
+[ ! -f "${HOME:-/root}/.config/pip/pip.conf" ] ||
+    cp "${HOME:-/root}/.config/pip/pip.conf" "$tree/root/.config/pip/pip.conf"
 
 say "== A fresh clone of what is committed"
 git clone -q --no-local "$here" "$tree/root/gate post"
@@ -64,12 +62,6 @@ exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HO
     ${https_proxy:+"https_proxy=$https_proxy"} ${PIP_INDEX_URL:+"PIP_INDEX_URL=$PIP_INDEX_URL"} \
     unshare --mount --pid --fork --kill-child --mount-proc="$tree/proc" sh -eu -c '
         tree=$1
-        while IFS= read -r folder; do
-            while [ -n "$folder" ] && ! [ -d "$folder" ]; do folder=${folder%/*}; done
-            [ -n "$folder" ] || continue
-            mkdir -p "$tree$folder"
-            mount --rbind "$folder" "$tree$folder"
-        done <"$tree.folders"
         mount --rbind /dev "$tree/dev"
         mount --rbind /sys "$tree/sys"
         mount -t tmpfs -o mode=1777 tmpfs "$tree/tmp"
