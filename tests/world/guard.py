@@ -153,7 +153,8 @@ class Guard:
             passage = self.look()
             if passage is None:
                 return
-            if passage["plate"]["status"] == "unsure" and visit.vehicle and visit.vehicle.plate:
+            seen = passage["plate"]
+            if seen and seen["status"] == "unsure" and visit.vehicle and visit.vehicle.plate:
                 self.type_plate(visit)
             missing = next((p for p in visit.persons if p.person not in visit.numbers), None)
             if missing and not passage["persons"] and passage["decision"] != "admit":

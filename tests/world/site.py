@@ -7,15 +7,15 @@ fails), `House.stop` (power), `Bus` (the link) and `Centre` (crash, restore).
 """
 
 import sqlite3
-from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Any, Final
 
 import msgspec
 
+from central import backup
 from central.ledger import Ledger, Parcel
 from gateway import contract, core, events, view
 from gateway.contract import Entry
@@ -30,6 +30,8 @@ from tests.world.truth import Boot, Fault, TruthLog
 VERSION: Final = "world"
 PUMP_S: Final = 4.0
 """A gate's loop looks at its uplink this often when there is something to send."""
+BACKUPS: Final = 2
+"""Kept for restoring; the older of them is what `safe` means."""
 WORK_S: Final = 10.0
 """Central takes what came in this often."""
 
@@ -72,7 +74,7 @@ class WallClock:
         return self.epoch_ms + round(now * 1000.0) + self.off_ms
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False)
 class House:
     """One gateway: the service's loop in small, over real parts."""
 
@@ -93,6 +95,8 @@ class House:
     boot_s: float = 0.0
     boots: int = 0
     never_set: bool = False
+    desk: dict[str, events.PlateRead] = field(default_factory=dict)
+    _told: dict[type, events.Event] = field(default_factory=dict)
     timeless: list[str] = field(default_factory=list)
     """Boots that ended before anybody set their clock."""
 
@@ -116,9 +120,9 @@ class House:
             self.journal, compound=self.post.compound, gate=self.post.name, boot=self.boot,
             version=VERSION, jitter=self.rng.random,
         )  # fmt: skip
-        unfinished = self.journal.unfinished(self._stamp())
-        first_key = 1 + max((one.passage for one in unfinished), default=0)
-        self.gate = core.begin(self.lanes, self.limits, first_key=first_key)
+        unfinished = self._remember(self.journal.unfinished(self._stamp()))
+        self.gate = core.begin(self.lanes, self.limits, first_key=len(unfinished) + 1)
+        self._told.clear()
         self._wake_s = -1.0
         self.up = True
         self.offer(events.ClockChanged(self.wall.word))
@@ -126,6 +130,27 @@ class House:
             self.offer(events.Resumed(unfinished))
         if self.linked:
             self.bus.join(self)
+
+    def _remember(self, unfinished: tuple[events.Unfinished, ...]) -> tuple[events.Unfinished, ...]:
+        """Put back what the desk knew of plates; it outlives the process, not the power."""
+        return tuple(
+            replace(one, plate=self.desk.get(self.journal.ref(one.passage) or ""))
+            for one in unfinished
+        )
+
+    def _note(self, record: events.Record) -> None:
+        """Keep a plate on the desk, by its passage's name."""
+        ref = self.journal.ref(record.passage) if record.passage is not None else None
+        if ref is None or not isinstance(record.sealed, contract.SealedPlate):
+            return
+        body = record.body
+        assert isinstance(body, contract.PlateSeen)
+        status = "read" if body.status == "typed" else body.status
+        self.desk[ref] = events.PlateRead(
+            "", "", 0, status, record.sealed.text, body.confidence_pct
+        )
+        while len(self.desk) > 50:
+            del self.desk[next(iter(self.desk))]
 
     def stop(self, *, power: bool) -> None:
         """Die at once: what was not on disk is gone."""
@@ -135,6 +160,7 @@ class House:
         self.bus.drop(self)
         if power:
             self.boot = ""
+            self.desk.clear()
 
     def _power_up(self) -> None:
         if self.wall.word == "unset":
@@ -158,26 +184,36 @@ class House:
     def _synchronise(self, boot: str) -> None:
         if self.boot != boot:
             return
-        jump = -self.wall.off_ms
+        jump, was = -self.wall.off_ms, self.wall.word
         self.wall.off_ms, self.wall.word = 0, "ntp"
-        self.offer(events.ClockChanged("ntp", jump))
+        if self.up:
+            body = contract.ClockJumped(boot=boot, jump_ms=jump, was=was)
+            self._take(events.ClockChanged("ntp", jump), [events.Record(body)])
 
     # --- The loop ---------------------------------------------------------------------------
 
     def offer(self, event: events.Event) -> None:
         """Take one event through the loop: step, commit, and only then show and publish."""
-        if not self.up:
-            return
+        if self.up:
+            self._take(event, [])
+
+    def _take(self, event: events.Event, records: list[events.Record]) -> None:
         now = self.clock.now
         step = core.step(self.gate, event, now)
         self.gate = step.gate
         if step.effects:
-            records = [effect for effect in step.effects if type(effect) is events.Record]
-            if records:
-                self._commit(records, now)
+            records += [effect for effect in step.effects if type(effect) is events.Record]
+        if records:
+            self._commit(records, now)
         if step.wake_at is not None and not (now < self._wake_s <= step.wake_at):
             self._wake_s = max(step.wake_at, now + 0.001)
             self.clock.at(self._wake_s, self._woke)
+
+    def _tell(self, change: events.Event) -> None:
+        """Tell the core what has changed around it, once."""
+        if self._told.get(type(change)) != change:
+            self._told[type(change)] = change
+            self.offer(change)
 
     def _woke(self) -> None:
         if self.up and self._wake_s >= 0 and self.clock.now >= self._wake_s:
@@ -193,9 +229,12 @@ class House:
         if self.recorder.fault:
             self.watch.refused += 1
         if entries:
-            self.watch.said(self.post.gate, now, entries)
+            self.watch.said(self.post.gate, entries)
             self.uplink.recorded(entries, now)
             self._pump_soon(PUMP_S)
+        for record in records:
+            self._note(record)
+        self._tell(events.RecordingChanged(self.recorder.not_recorded))
 
     def retry(self) -> None:
         """Write down what waits, if the card takes it again."""
@@ -220,6 +259,7 @@ class House:
                 checker.Shown(
                     self.post.gate,
                     now,
+                    self.watch.tick(),
                     self.journal.ref(key),
                     passage["recorded"],
                     passage["decision"],
@@ -245,6 +285,7 @@ class House:
             return
         for out in self.uplink.due(now, self.wall.at_ms(now)):
             self.bus.from_gate(self, out)
+        self._tell(events.LinkChanged(self.uplink.link))
         self.watch.bound(self)
         wake = self.uplink.wake_at
         if wake is not None:
@@ -288,15 +329,22 @@ class Watch:
     never_set: set[str] = field(default_factory=set)
     personal: list[str] = field(default_factory=list)
     refused: int = 0
+    nth: int = 0
     messages: int = 0
     most: dict[str, int] = field(default_factory=dict)
 
-    def said(self, gate: int, now: float, entries: Sequence[Entry]) -> None:
+    def tick(self) -> int:
+        """Number what is said and shown, in order."""
+        self.nth += 1
+        return self.nth
+
+    def said(self, gate: int, entries: Sequence[Entry]) -> None:
         """Write down entries that the gate from now on says are recorded."""
+        nth = self.tick()
         for entry in entries:
             sealed = None if entry.sealed is msgspec.UNSET else unseal(entry.sealed)
             one = checker.read_written(
-                gate, now, entry.stream, entry.seq, entry.kind, bytes(entry.open), sealed
+                gate, nth, entry.stream, entry.seq, entry.kind, bytes(entry.open), sealed
             )
             self.written.append(one)
             self.hashes.append((one.ref, bytes.fromhex(contract.hash_of(entry))))
@@ -387,7 +435,7 @@ class Bus:
             self.clock.at(self.clock.now + delay + rand() * 30.0, deliver)
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False)
 class Centre:
     """Central's subscriber in small, over the real ledger."""
 
@@ -400,15 +448,21 @@ class Centre:
     boots: int = 0
     inbox: list[tuple[str, str, str, bytes]] = field(default_factory=list)
     working: bool = False
-    backups: deque[Path] = field(default_factory=deque)
     repeats: int = 0
     conflicts: int = 0
+
+    @property
+    def folder(self) -> Path:
+        """Where the backups are."""
+        return self.path.with_name("backups")
 
     def start(self) -> None:
         """Open the ledger and say so."""
         self.boots += 1
         self.ledger = Ledger.open(self.path)
-        self._promise()
+        kept = backup.keep(self.folder)
+        if kept.count == BACKUPS:
+            self.ledger.promise(kept.safe)
         self._say(online=True)
 
     def stop(self) -> None:
@@ -477,30 +531,18 @@ class Centre:
         """Make tonight's backup; the two newest are kept, the older of them is `safe`."""
         if self.ledger is None:
             return
-        path = self.path.with_name(f"backup-{self.boots}-{round(self.clock.now)}.db")
-        copy = sqlite3.connect(path)
-        self.ledger.db.backup(copy)
-        copy.close()
-        self.backups.append(path)
-        while len(self.backups) > 2:
-            self.backups.popleft().unlink()
-        self._promise()
-
-    def _promise(self) -> None:
-        if self.ledger is None or len(self.backups) < 2:
-            return
-        copy = sqlite3.connect(self.backups[0])
-        rows = copy.execute("SELECT id, committed FROM stream").fetchall()
-        copy.close()
-        self.ledger.promise(dict(rows))
+        kept = backup.make(self.path, self.folder, BACKUPS, self._at_ms())
+        if kept.count == BACKUPS:
+            self.ledger.promise(kept.safe)
 
     def restore(self) -> None:
         """The ledger's disk dies; the oldest backup takes its place."""
         self.stop()
-        if len(self.backups) == 2:
+        kept = backup.backups(self.folder)
+        if kept:
             for suffix in ("", "-wal", "-shm"):
                 self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
-            self.path.write_bytes(self.backups[0].read_bytes())
+            self.path.write_bytes(kept[0].read_bytes())
         self.start()
 
 

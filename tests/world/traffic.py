@@ -47,7 +47,6 @@ class Lane:
     way: str
     quota: Quota
     rate_h: float
-    hard_share: float
     guard: Guard | None = None
     eye: Eye | None = None
     queue: deque[Visit] = field(default_factory=deque)
@@ -264,7 +263,7 @@ Script = Callable[[Lane, Visit], Generator[float, None, None]]
 
 
 def open_gate(
-    street: Street, quota: Quota, rate_h: float, hard_share: float, guards: "Callable[..., Guard]"
+    street: Street, quota: Quota, rate_h: float, guards: "Callable[..., Guard]"
 ) -> list[Lane]:
     """Build a gate's lanes, with cameras, thermometers and guards."""
     post: Post = street.post
@@ -273,13 +272,9 @@ def open_gate(
     in_eye = Eye(street, "c1", "in1", post.witness)
     out_eye = Eye(street, "c2", "out1")
     street.eyes = [in_eye, out_eye]
-    lane_in = Lane(
-        street, "in1", "in", quota, rate_h, hard_share, guards(street, "in1", gun), in_eye
-    )
-    lane_out = Lane(street, "out1", "out", quota, rate_h * 0.8, hard_share, None, out_eye)
-    if post.out_measured:
-        lane_out.guard = guards(street, "out1", Gun(street, "t3"))
-    lane_foot = Lane(
-        street, "foot1", "foot", quota, rate_h * 0.4, hard_share, guards(street, "foot1", foot_gun)
-    )
-    return [lane_in, lane_out, lane_foot]
+    out_guard = guards(street, "out1", Gun(street, "t3")) if post.out_measured else None
+    return [
+        Lane(street, "in1", "in", quota, rate_h, guards(street, "in1", gun), in_eye),
+        Lane(street, "out1", "out", quota, rate_h * 0.8, out_guard, out_eye),
+        Lane(street, "foot1", "foot", quota, rate_h * 0.4, guards(street, "foot1", foot_gun)),
+    ]

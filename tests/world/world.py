@@ -65,7 +65,7 @@ class Outcome:
     world_s: float
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False)
 class World:
     """Everything of one seed."""
 
