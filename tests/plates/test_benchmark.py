@@ -1,0 +1,218 @@
+"""The benchmark's figures, by hand-made readers and by the real one."""
+
+import csv
+import json
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from gateway.plates.benchmark import answer_all, distance, figures_of, load_index
+from gateway.plates.cli import plates
+from gateway.plates.reader import Plate
+from training.drawing import draw_plate, draw_scene, random_plate, wear
+
+
+class Parrot:
+    """Says what it was told to, picture by picture."""
+
+    name = "parrot"
+    accept = 0.9
+
+    def __init__(self, *says):
+        self.says = iter(says)
+
+    def read(self, picture):
+        assert picture.ndim == 3
+        return tuple(
+            Plate(text, "blue", sure, (), (0, 0, 1, 1), (), ()) for text, sure in next(self.says)
+        )
+
+
+def write_index(folder, rows, columns=("file", "label", "note")):
+    index = folder / "index.csv"
+    with index.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(columns)
+        writer.writerows(rows)
+    return index
+
+
+@pytest.fixture
+def grey_index(tmp_path):
+    cv2.imwrite(str(tmp_path / "grey.png"), np.full((48, 168, 3), 90, np.uint8))
+    labels = ["鲁A12345", "鲁A12345", "鲁A12345|苏B00000", "鲁A12345", "鲁A12345"]
+    return write_index(tmp_path, [("grey.png", label, "") for label in labels])
+
+
+def test_figures_are_what_a_hand_count_says(grey_index):
+    reader = Parrot(
+        [("鲁A12345", 0.95)],  # right, accepted
+        [("鲁A12346", 0.92)],  # wrong, accepted
+        [("", 0.0), ("苏B00000", 0.5)],  # right by the second label, unsure
+        [("浙A12345", 0.4)],  # right but for its province
+        [],  # nothing
+    )
+    figures = figures_of(reader, answer_all(reader, grey_index))
+    assert figures["n"] == 5
+    assert figures["exact"] == 40.0
+    assert figures["exact_without_province"] == 60.0
+    assert figures["characters"] == round(100 * (1 + 6 / 7 + 1 + 6 / 7 + 0) / 5, 2)
+    assert figures["unread"] == 20.0
+    assert figures["answered"] == 40.0
+    assert figures["answered_right"] == 50.0
+    assert figures["answered_wrong"] == 1
+    assert figures["not_pictures"] == 0
+
+
+def test_nothing_accepted_has_no_share_right(grey_index):
+    reader = Parrot(*[[("鲁A12345", 0.1)]] * 5)
+    figures = figures_of(reader, answer_all(reader, grey_index))
+    assert figures["answered"] == 0.0
+    assert figures["answered_right"] is None
+
+
+def test_the_thread_count_is_one_while_measuring_and_as_before_after(grey_index):
+    seen = []
+
+    class Counter(Parrot):
+        def read(self, picture):
+            seen.append(cv2.getNumThreads())
+            return ()
+
+    before = cv2.getNumThreads()
+    answer_all(Counter(), grey_index)
+    assert set(seen) == {1}
+    assert cv2.getNumThreads() == before
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "edits"),
+    [("", "", 0), ("鲁A1", "", 3), ("鲁A12345", "鲁A12345", 0), ("鲁A1234", "鲁A12345", 1),
+     ("鲁12345", "鲁A12345", 1), ("苏B12345", "鲁A12345", 2)],
+)  # fmt: skip
+def test_distance_counts_edits(first, second, edits):
+    assert distance(first, second) == distance(second, first) == edits
+
+
+def test_columns_beyond_file_and_label_are_ignored(tmp_path):
+    index = write_index(tmp_path, [("x", "a.png", "鲁A12345", "y")], ("p", "file", "label", "q"))
+    assert load_index(index) == [("a.png", ("鲁A12345",))]
+
+
+# --- The commands -----------------------------------------------------------------------------
+
+KEYS = {
+    "n", "exact", "exact_without_province", "characters", "unread", "cpu_ms_median", "cpu_ms_p95",
+    "rss_mb", "answered", "answered_right",
+}  # fmt: skip
+
+
+def run(*arguments):
+    return CliRunner().invoke(plates, [str(each) for each in arguments])
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("drawn")
+    rng, rows = np.random.default_rng(11), []
+    for number in range(6):
+        text, kind = random_plate(rng, "blue")
+        crop = wear(draw_plate(text, kind, rng), rng, (94, 24), 0.2)
+        scene = draw_scene(text, kind, rng, ground=number)
+        for name, picture in (("crop", crop), ("scene", scene)):
+            cv2.imwrite(str(folder / f"{name}{number}.png"), picture)
+            rows.append((f"{name}{number}.png", text, "drawn"))
+    return write_index(folder, rows)
+
+
+def test_benchmark_prints_every_figure_as_one_json_object(drawn):
+    result = run("benchmark", drawn, "--json")
+    assert result.exit_code == 0, result.stderr
+    figures = json.loads(result.stdout)
+    assert set(figures) >= KEYS
+    assert figures["n"] == 12
+    assert figures["exact"] >= 75
+    assert figures["unread"] <= 10
+    assert 0 < figures["cpu_ms_median"] <= figures["cpu_ms_p95"]
+    assert figures["rss_mb"] > 20
+
+
+def test_benchmark_says_its_figures_in_words(drawn):
+    result = run("benchmark", drawn)
+    assert result.exit_code == 0
+    assert "12 pictures, reader net" in result.stdout
+    assert "whole plate right" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (None, "no index"),
+        ("", "no columns"),
+        ("picture,text\na.png,x\n", "no columns"),
+        ("file,label\n", "lists no pictures"),
+        (b"\xff\xfe\x00file", "no index"),
+    ],
+)
+def test_an_index_that_is_none_is_wrong_use(tmp_path, content, fault):
+    index = tmp_path / "index.csv"
+    if content is not None:
+        index.write_bytes(content if isinstance(content, bytes) else content.encode())
+    result = run("benchmark", index)
+    assert result.exit_code == 2
+    assert fault in result.stderr
+
+
+def test_files_that_are_no_pictures_count_as_unread_and_fail_the_command(tmp_path):
+    (tmp_path / "words.jpg").write_text("no picture")
+    index = write_index(tmp_path, [("words.jpg", "鲁A12345", ""), ("gone.jpg", "鲁A12345", "")])
+    result = run("benchmark", index, "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["unread"] == 100.0
+    assert json.loads(result.stdout)["not_pictures"] == 2
+
+
+def test_read_gives_an_object_a_line(drawn):
+    files = sorted(drawn.parent.glob("scene*.png"))[:2]
+    result = run("read", *files, "--json")
+    assert result.exit_code == 0
+    shown = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [each["file"] for each in shown] == [str(file) for file in files]
+    for each in shown:
+        assert set(each) == {"file", "plates", "ms"}
+        plate = each["plates"][0]
+        assert set(plate) >= {"plate", "confidence", "box", "candidates"}
+        assert len(plate["box"]) == 4
+        assert plate["candidates"][0][0] == plate["plate"]
+        assert 0 < plate["confidence"] <= 1
+        assert each["ms"] > 0
+
+
+def test_read_goes_on_after_a_file_that_is_no_picture_and_fails(drawn, tmp_path):
+    words, empty = tmp_path / "words.jpg", tmp_path / "empty.jpg"
+    words.write_text("no picture")
+    empty.touch()
+    good = drawn.parent / "scene0.png"
+    result = run("read", words, empty, tmp_path / "gone.jpg", tmp_path, good, "--json")
+    assert result.exit_code == 1
+    shown = [json.loads(line) for line in result.stdout.splitlines()]
+    faults = ["is no picture", "is no picture", "is missing", "is no picture", None]
+    assert [each.get("error") for each in shown] == faults
+    assert shown[-1]["plates"]
+    assert f"{words}: is no picture" in result.stderr
+
+
+def test_read_says_plainly_when_there_is_no_plate(tmp_path):
+    cv2.imwrite(str(tmp_path / "black.png"), np.zeros((480, 640, 3), np.uint8))
+    result = run("read", tmp_path / "black.png")
+    assert result.exit_code == 0
+    assert "no plate read" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments", [("read",), ("read", "a.png", "--reader", "x"), ("benchmark",), ("guess",)]
+)
+def test_wrong_use_is_told_apart_from_failure(arguments):
+    assert run(*arguments).exit_code == 2

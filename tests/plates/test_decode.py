@@ -1,0 +1,64 @@
+"""From probabilities to texts: the most probable valid plate, and nothing made up."""
+
+import numpy as np
+import pytest
+
+from gateway.plates.alphabet import CLASSES, COLOURS
+from gateway.plates.decode import kind_of, presence, softmax, texts_of
+
+
+def places(text, sure=0.9):
+    chances = np.full((8, len(CLASSES)), (1 - sure) / (len(CLASSES) - 1), np.float32)
+    for place in range(8):
+        chances[place, CLASSES.index(text[place] if place < len(text) else "")] = sure
+    return chances
+
+
+@pytest.mark.parametrize("text", ["鲁A12345", "粤BD12345", "鲁A1234警", "224578使", "粤Z1234港"])
+def test_a_clear_plate_is_read_first_with_the_product_of_its_places(text):
+    found = texts_of(places(text))
+    assert found[0][0] == text
+    assert found[0][1] == pytest.approx(0.9**8, rel=1e-4)
+    assert found[0][2] == pytest.approx((0.9,) * len(text), rel=1e-4)
+
+
+def test_the_grammar_forbids_and_the_next_valid_text_stands():
+    chances = places("鲁A12345", sure=0.6)
+    chances[0] = 0.001
+    chances[0, CLASSES.index("8")], chances[0, CLASSES.index("渝")] = 0.6, 0.3
+    assert texts_of(chances)[0][0] == "渝A12345"
+
+
+def test_no_valid_text_is_no_text():
+    chances = np.zeros((8, len(CLASSES)), np.float32)
+    chances[:, CLASSES.index("E")] = 1.0
+    assert texts_of(chances) == []
+
+
+def test_candidates_are_distinct_and_fall_in_probability():
+    chances = places("鲁A12345", sure=0.5)
+    chances[3, CLASSES.index("Z")] = 0.4
+    texts = texts_of(chances)
+    assert [text for text, _, _ in texts][:2] == ["鲁A12345", "鲁A1Z345"]
+    assert len({text for text, _, _ in texts}) == len(texts)
+    assert [c for _, c, _ in texts] == sorted((c for _, c, _ in texts), reverse=True)
+
+
+def test_the_colour_chooses_among_the_kinds_of_a_text():
+    yellow = np.array([colour == "yellow" for colour in COLOURS], np.float32)
+    assert kind_of("鲁A12345", yellow) == "yellow"
+    assert kind_of("鲁A12345", 1 - yellow) == "blue"
+    assert kind_of("鲁A1234警", yellow) == "police"
+    assert kind_of("", yellow) == ""
+
+
+def test_presence_tells_plates_from_nothing():
+    assert presence(places("鲁A12345")) > 0.85
+    assert presence(places("")) < 0.15
+
+
+def test_softmax_sums_to_one_and_sharpens_with_a_low_temperature():
+    logits = np.array([1.0, 2.0, 400.0], np.float32)
+    assert softmax(logits).sum() == pytest.approx(1.0)
+    flat = np.array([1.0, 2.0], np.float32)
+    assert softmax(flat, 0.5)[1] > softmax(flat)[1]

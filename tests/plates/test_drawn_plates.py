@@ -1,0 +1,58 @@
+"""The reader on plates that this project draws, by kind: bounds that a first reader holds.
+
+The seeds and the grounds are not those of training. These are floors, not aims; the figures of
+real pictures are in training/README.md.
+"""
+
+import numpy as np
+import pytest
+
+from gateway.plates.grammar import KINDS
+from training.drawing import draw_plate, draw_scene, random_plate, wear
+
+EACH = 25
+CROPS_RIGHT_MIN = dict.fromkeys(KINDS, 20)
+"""Of 25 crops of moderate wear."""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_worn_crops_are_read(reader, kind):
+    rng = np.random.default_rng(2026)
+    right = 0
+    for _ in range(EACH):
+        text, _ = random_plate(rng, kind)
+        crop = wear(draw_plate(text, kind, rng), rng, (168, 48), 0.5)
+        plates = reader.read(crop)
+        right += bool(plates) and plates[0].text == text and plates[0].plate_kind == kind
+    assert right >= CROPS_RIGHT_MIN[kind]
+
+
+@pytest.mark.parametrize("kind", ["blue", "green", "yellow"])
+def test_a_gate_s_scenes_are_read(reader, kind):
+    rng = np.random.default_rng(2027)
+    right = 0
+    for number in range(12):
+        text, _ = random_plate(rng, kind)
+        plates = reader.read(draw_scene(text, kind, rng, ground=number))
+        right += bool(plates) and plates[0].text == text
+    assert right >= 10
+
+
+@pytest.mark.parametrize("traveller", ["vehicle", "bicycle", "person"])
+def test_where_no_plate_is_none_is_read(reader, traveller):
+    rng = np.random.default_rng(2028)
+    for number in range(6):
+        where = "empty" if traveller == "vehicle" else "zone"
+        scene = draw_scene(None, "blue", rng, where=where, traveller=traveller, ground=number)
+        assert [plate.text for plate in reader.read(scene) if plate.text] == []
+
+
+def test_two_plates_in_a_picture_are_both_read(reader):
+    rng = np.random.default_rng(2029)
+    both = np.hstack([draw_scene("鲁A12345", "blue", rng), draw_scene("苏B67890", "blue", rng)])
+    assert {"鲁A12345", "苏B67890"} <= {plate.text for plate in reader.read(both)}
+
+
+def test_the_same_picture_gives_the_same_answer(reader):
+    scene = draw_scene("鲁A12345", "blue", np.random.default_rng(5))
+    assert reader.read(scene) == reader.read(scene)
