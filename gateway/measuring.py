@@ -11,14 +11,14 @@ from gateway.passage import (
     ATTEMPTS_KEPT,
     PERSONS_MAX,
     UNASSIGNED_WAIT_S,
+    WALKED_MAX,
     Claim,
-    LaneState,
     Passage,
     Person,
     air,
     claim,
-    is_occupied,
     nobody,
+    was_busy,
 )  # fmt: skip
 from gateway.screening import Attempt, Conditions, Reading, Site, Window, judge, verdict
 from gateway.work import LOOSE_MAX, Loose, Work
@@ -108,6 +108,10 @@ def assign(work: Work, i: int, passage: Passage, number: int | None, loose: Loos
     if _person(passage, number) is None and len(passage.persons) >= PERSONS_MAX:
         return
     drop_loose(work, loose.number)
+    _believe(work, loose.number)
+    current = work.find(i, passage.key)
+    assert current is not None
+    passage = current
     conditions = _conditions(work, i, passage, number, loose.window)
     give(
         work, i, passage, number, judge(loose.window, conditions, work.limits), flags=("assigned",)
@@ -160,23 +164,13 @@ def _choose(work: Work, lanes: tuple[int, ...], window: Window) -> tuple[int | N
     marked = [i for i in lanes if (m := states[i].mark) is not None and m.at_s <= window.began_s]
     if len(marked) == 1:
         return marked[0], claim(states[marked[0]], window)
-    busy = [i for i in lanes if _was_occupied(states[i], window)]
-    if len(busy) == 1:
-        return busy[0], claim(states[busy[0]], window)
-    if busy:
-        return None, nobody("shared")
-    claims = [(i, claim(states[i], window)) for i in lanes]
-    ready = [(i, whose) for i, whose in claims if whose.kind != "nobody"]
-    return ready[0] if len(ready) == 1 else (None, nobody("shared"))
-
-
-def _was_occupied(state: LaneState, window: Window) -> bool:
-    if is_occupied(state):
-        return True
-    passage, last = state.passage, state.last
-    if passage is not None and passage.left_s is not None:
-        return passage.left_s >= window.began_s
-    return passage is None and last is not None and last.at_s >= window.began_s
+    busy = [i for i in lanes if was_busy(states[i], window)]
+    dark = [i for i in lanes if not states[i].watched and not states[i].loops]
+    # A lane without a witness cannot be told to be empty: it owns what no other lane can.
+    chosen = dark if dark and not set(busy) - set(dark) else busy if not dark else []
+    if len(chosen) == 1:
+        return chosen[0], claim(states[chosen[0]], window)
+    return None, nobody("shared")
 
 
 def _count_window(work: Work, i: int, window: Window) -> None:
@@ -239,17 +233,40 @@ def _keep_loose(
         conditions = _conditions(work, lanes[0] if i is None else i, None, None, window)
     reading = judge(window, conditions, work.limits)
     number = work.desk.next_reading
+    if reading.result not in ("NO_READING", "NOT_SKIN"):
+        _doubt_waiting(work, lanes, number)
     loose = (*work.desk.loose, Loose(number, window, reading, i, work.now, why))
     work.desk = replace(work.desk, loose=loose[-LOOSE_MAX:], next_reading=number + 1)
     _record(work, i, None, reading, flags=(why,) if why else ())
-    for j in lanes:
-        state = work.lanes[j]
-        if any(not track.in_zone and not track.served for track in state.tracks):
-            tracks = tuple(
-                track if track.in_zone or track.served else replace(track, walked=True)
-                for track in state.tracks
-            )
-            work.lanes[j] = replace(state, tracks=tracks)
+
+
+def _doubt_waiting(work: Work, lanes: tuple[int, ...], number: int) -> None:
+    """Note that whoever waits may be measured already: the guard may have walked ahead."""
+    for i in lanes:
+        state = work.lanes[i]
+        tracks = tuple(
+            track
+            if track.in_zone or track.served
+            else replace(track, walked=(*track.walked, number)[-WALKED_MAX:])
+            for track in state.tracks
+        )
+        work.lanes[i] = replace(state, tracks=tracks)
+
+
+def _believe(work: Work, number: int) -> None:
+    """Take the doubt back: the guard said whose that reading was."""
+    for i, state in enumerate(work.lanes):
+        tracks = tuple(
+            replace(track, walked=tuple(n for n in track.walked if n != number))
+            if number in track.walked
+            else track
+            for track in state.tracks
+        )
+        passage = state.passage
+        if passage is not None and number in passage.walked:
+            walked = tuple(n for n in passage.walked if n != number)
+            passage = replace(passage, walked=walked)
+        work.lanes[i] = replace(state, tracks=tracks, passage=passage)
 
 
 def _take_back(work: Work, lanes: tuple[int, ...], window: Window) -> bool:

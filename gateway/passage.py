@@ -8,8 +8,8 @@ ambiguous stays unpaired and is shown; it is never guessed.
 2. Several in the zone at any moment of the window: nobody's. A person or bicycle beside a vehicle:
    nobody's. A vehicle driving off unmeasured and still in view: nobody's, it may be the late one.
 3. With another vehicle waiting in view, the guard may have walked ahead. The one in the zone owns
-   the window only if it is its first, and only if no unassigned window was taken while it was
-   itself waiting. With a passage set aside, likewise only the first.
+   the window only if it is its first, and only if no window that is still unassigned was
+   taken while it was itself waiting. With a passage set aside, likewise only the first.
 4. A further window is a new person, unless the guard marked it (`again`, `person`) before it began.
    A mark is the guard's word and overrules 2 and 3, never 1 while the passage stands in the lane.
    What has no value and no mark (NO_READING, NOT_SKIN) is nobody's attempt.
@@ -17,7 +17,8 @@ ambiguous stays unpaired and is shown; it is never guessed.
 6. Where no witness of presence is alive (a foot lane, a dead camera), a window is the witness of
    one person and opens a passage; the next unmarked one opens the next. A passage that the guard
    opened there owns its first window. One whose camera died under it owns none without a mark.
-7. A thermometer of several lanes: nobody's while more than one of them is occupied.
+7. A thermometer of several lanes: nobody's while more than one of them is, or for want of a
+   witness may be, occupied or approached.
 8. After a restart or a dead camera a passage goes on with a track in the zone, but owns no
    unmarked window until the same plate is read again; another plate is another vehicle.
 9. A plate belongs to the passage whose track carried it, and stays when a later look loses it.
@@ -55,6 +56,7 @@ PULSE_S: Final = 3.0
 """A second touch on `open` within this is the same touch."""
 TRACKS_MAX: Final = 16
 ASIDE_MAX: Final = 8
+WALKED_MAX: Final = 4
 PERSONS_MAX: Final = 60
 """A coach; what comes after is unassigned."""
 ATTEMPTS_KEPT: Final = 8
@@ -106,8 +108,8 @@ class Track:
     served: bool = False
     """Its passage is over, or it has left the zone: it is driving off."""
     measured: bool = False
-    walked: bool = False
-    """An unassigned window was taken while it waited: the guard may have walked ahead to it."""
+    walked: tuple[int, ...] = ()
+    """Readings that were unassigned while it waited: the guard may have walked ahead to it."""
     plate: PlateRead | None = None
 
 
@@ -152,7 +154,7 @@ class Passage:
     """Taken up again, and not yet known to be the same vehicle."""
     until_s: float | None = None
     """Taken up again, and waiting for its track until then."""
-    walked: bool = False
+    walked: tuple[int, ...] = ()
     plate: PlateRead | None = None
     typed: bool = False
     """The guard's word on the plate is final."""
@@ -253,14 +255,17 @@ def owner(state: LaneState) -> Track | None:
     return None
 
 
-def is_occupied(state: LaneState) -> bool:
-    """Say whether somebody is, or may still be, in the lane."""
-    passage = state.passage
+def was_busy(state: LaneState, window: Window) -> bool:
+    """Say whether somebody was, or may have been, in this lane or before it during a window."""
+    passage, last = state.passage, state.last
+    if state.tracks or felt(state):
+        return True
     if passage is None:
-        return any(track.in_zone and not track.served for track in state.tracks)
-    if passage.track is None and not felt(state) and passage.witness == "window":
-        return passage.decision != "admit"  # Whoever was admitted here has gone through.
-    return passage.left_s is None
+        return last is not None and last.at_s >= window.began_s
+    if passage.left_s is not None:
+        return passage.left_s >= window.began_s
+    # Whoever was admitted in a lane without another witness has gone through.
+    return passage.witness != "window" or passage.decision != "admit"
 
 
 def is_crowded(state: LaneState) -> bool:

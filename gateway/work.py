@@ -194,7 +194,7 @@ class Work:
         passage = Passage(
             key, traveller, witness, began_s, began_s, self.now,
             None if track is None else (track.camera, track.track),
-            walked=track is not None and track.walked,
+            walked=() if track is None else track.walked,
         )  # fmt: skip
         lane = state.lane
         self.lanes[i] = replace(state, passage=passage)
