@@ -19,6 +19,7 @@ let state = {
   view: null,
   language: localStorage.getItem("language") ?? begin.language,
   chosen: null,
+  aside: null,
   open: null,
   note: null,
 };
@@ -35,24 +36,30 @@ const now_s = () => performance.now() / 1000;
 
 function take(view) {
   const chosen = choose(view);
-  if (passageKey(view, chosen) !== passageKey(state.view, state.chosen)) changedAt = now_s();
+  const lane = view.lanes.find((one) => one.lane === chosen);
+  const aside = (lane.aside ?? []).some((passage) => passage.key === state.aside) ? state.aside : null;
+  const before = shownLane(state)?.passage?.key ?? null;
+  const after = shownLane({ view, chosen, aside })?.passage?.key ?? null;
+  if (before !== after) changedAt = now_s();
   const { open } = state;
-  const over = open !== null && open.key !== undefined && open.key !== passageKey(view, chosen);
-  put({ view, chosen, open: over ? null : open });
+  const over = open !== null && open.key !== undefined && open.key !== after;
+  put({ view, chosen, aside, open: over ? null : open });
+}
+
+/** The lane shown large, with the passage shown in it: the one that stands there, or one aside. */
+function shownLane({ view, chosen, aside }) {
+  const lane = view?.lanes.find((one) => one.lane === chosen);
+  if (lane === undefined || aside === null) return lane;
+  return { ...lane, passage: lane.aside.find((passage) => passage.key === aside), isAside: true };
 }
 
 /** Keep the lane that is shown, unless it is free and another is not. */
 function choose(view) {
   const shown = view.lanes.find((lane) => lane.lane === state.chosen);
   if (shown === undefined) return view.lanes[0].lane;
-  if (shown.passage !== null || state.open !== null) return shown.lane;
+  if (shown.passage !== null || state.open !== null || state.aside !== null) return shown.lane;
   const busy = view.lanes.find((lane) => lane.passage !== null);
   return busy === undefined ? shown.lane : busy.lane;
-}
-
-function passageKey(view, name) {
-  const lane = view?.lanes.find((one) => one.lane === name);
-  return lane?.passage?.key ?? null;
 }
 
 async function touch(what) {
@@ -75,13 +82,18 @@ const act = {
     touch(what);
   },
   /** As `once`, and never for a passage that the guard cannot have seen yet. */
-  next(lane) {
+  next(what) {
     if (now_s() - changedAt < SAME_TOUCH_S) return;
-    act.once("next", { touch: "NextTouched", lane });
+    act.once("next", what);
   },
   open(name) {
-    const key = OF_A_PASSAGE.includes(name) ? passageKey(state.view, state.chosen) : undefined;
+    const key = OF_A_PASSAGE.includes(name) ? shownLane(state).passage?.key : undefined;
     put({ open: { name, key } });
+  },
+  /** Show a passage that waits aside, or the lane again. */
+  show(aside, lane = state.chosen) {
+    changedAt = now_s();
+    put({ aside, chosen: lane, open: null });
   },
   language() {
     const language = state.language === "zh" ? "en" : "zh";
@@ -93,17 +105,17 @@ const act = {
   },
 };
 
-function Page({ view, language, chosen, open, note: said_ }) {
+function Page({ view, language, chosen, aside, open, note: said_ }) {
   const words = WORDS[language];
   if (view === null) return null;
-  const lane = view.lanes.find((one) => one.lane === chosen);
+  const lane = shownLane({ view, chosen, aside });
   const names = laneNames(words, view.lanes);
   const many = view.lanes.length > 1;
   const close = () => put({ open: null });
   return html`<main class=${`page ${language} ${many ? "many" : ""}`}>
     <${Strip} words=${words} view=${view} language=${language} />
     ${many && html`<${Lanes} words=${words} view=${view} names=${names} chosen=${chosen}
-      choose=${(name) => { changedAt = now_s(); put({ chosen: name, open: null }); }} />`}
+      choose=${(name) => act.show(null, name)} />`}
     <div class="main">
       <${Notices} words=${words} view=${view} names=${names} lane=${lane} />
       ${lane.passage === null
@@ -113,7 +125,7 @@ function Page({ view, language, chosen, open, note: said_ }) {
     <${Side} words=${words} view=${view} lane=${lane} names=${names} many=${many} />
     ${open !== null && html`<div class="over"><${Overlay} key=${open.name} open=${open} words=${words}
       view=${view} lane=${lane} names=${names} home=${begin.home} close=${close} act=${act} /></div>`}
-    ${said_ && html`<div class="note" role="status"><${Fit}>${said_}<//></div>`}
+    ${said_ && html`<div class="toast" role="status"><${Fit}>${said_}<//></div>`}
   </main>`;
 }
 
@@ -125,13 +137,19 @@ function Notices({ words, view, names, lane }) {
     .filter((alert) => wantsWord(alert) && alert !== own && !(isSmall() && (own || alert.priority > 2)))
     .sort((a, b) => a.priority - b.priority);
   const whose = view.unassigned.length > 0 && (!isSmall() || waiting.length > 0 || lane.passage === null);
-  if (waiting.length === 0 && !whose) return null;
+  const apart = view.lanes.reduce((sum, one) => sum + (one.aside ?? []).length, 0);
+  const list = apart > 0 && !lane.isAside && (!isSmall() || lane.passage === null);
+  if (waiting.length === 0 && !whose && !list && !lane.isAside) return null;
   return html`<div class="notices">
     ${waiting.length > 0 && html`<${AlertRow} words=${words} alert=${waiting[0]} names=${names} act=${act} />`}
     ${waiting.length > 1 && html`<${Key} name="alerts" class="more-alerts" on=${() => act.open("alerts")}>
       <${Label}>${words.more_alerts(waiting.length - 1)}<//>
     <//>`}
     ${whose && html`<${WhoseKey} words=${words} view=${view} act=${act} />`}
+    ${list && html`<${Key} name="apart" class="apart" on=${() => act.open("apart")}>
+      <${Label}>${words.apart} ${apart}<//><//>`}
+    ${lane.isAside && html`<${Key} name="back-to-lane" class="apart" on=${() => act.show(null)}>
+      <${Label}>◂ ${words.back_to_lane}<//><//>`}
   </div>`;
 }
 
@@ -147,7 +165,8 @@ function Side({ words, view, lane, names, many }) {
       <//>`)}
     </div>
     ${!isSmall() && html`<${OpenKey} words=${words} lane=${lane} act=${act} />`}
-    <${Key} name="next" class="next" off=${lane.passage === null} on=${() => act.next(lane.lane)}>
+    <${Key} name="next" class="next" off=${lane.passage === null} 
+      on=${() => act.next({ touch: "NextTouched", lane: lane.lane, passage: lane.passage.key })}>
       <${Label}>${words.next_one[lane.way]}${many ? html`<br /><small>${names[lane.lane]}</small>` : ""}<//>
     <//>
     <div class="corner">

@@ -35,7 +35,7 @@ export function Lanes({ words, view, names, chosen, choose }) {
       <${Fit} class="lane-name">${names[lane.lane]}<//>
       <${Shape} of=${laneShape(lane)} />
       <${Fit} class="lane-state" min=${12}>
-        ${stateWord(words, lane)}
+        ${stateWord(words, lane)}${(lane.aside ?? []).length > 0 ? ` +${lane.aside.length}` : ""}
       <//>
     </button>`)}
   </nav>`;

@@ -27,10 +27,11 @@ export function More({ words, lane, view, open, close, act }) {
   const tiles = [
     ["persons", words.again, passage && passage.persons.length > 0, () => open("persons")],
     ["temperature", words.type_temperature, passage, () => open("temperature")],
-    ["plate", words.fix_plate, passage && passage.traveller === "vehicle", () => open("plate")],
+    ["plate", words.fix_plate, passage && passage.plate && passage.traveller !== "bicycle", () => open("plate")],
     ["override", words.override, passage, () => open("override")],
     ["whose", words.whose, view.unassigned.length > 0, () => open("whose")],
     ["alerts", `${words.alerts} ${view.alerts.length || ""}`, true, () => open("alerts")],
+    ["apart", words.apart, view.lanes.some((one) => (one.aside ?? []).length > 0), () => open("apart")],
     ["arrival", words.somebody, !passage, () => open("arrival")],
     ["status", words.status, true, () => open("status")],
     ["language", words.language_other, true, act.language],
@@ -68,7 +69,7 @@ export function Persons({ words, lane, close, act }) {
     <${Pages} words=${words} each=${isSmall() ? 4 : 9} class=${isSmall() ? "two" : "three"}
       items=${persons.map((person) => html`
         <${Key} name=${`again-${person.person}`} class="person" on=${() => {
-          act.touch({ touch: "AgainTouched", lane: lane.lane, person: person.person });
+          act.touch({ touch: "AgainTouched", lane: lane.lane, person: person.person, passage: lane.passage.key });
           close();
         }}>
           <${Shape} of=${personShape(person)} />
@@ -113,9 +114,11 @@ export function AlertRow({ words, alert, names, act }) {
 export function Whose({ words, view, names, close, act }) {
   const reading = view.unassigned[0];
   if (reading === undefined) return html`<div class="overlay"><${Title} words=${words} close=${close} /></div>`;
-  const choices = view.lanes.filter((lane) => lane.passage !== null).flatMap((lane) => [
-    [lane, null],
-    ...lane.passage.persons.map((person) => [lane, person.person]),
+  const here = view.lanes.flatMap((lane) => [lane.passage, ...(lane.aside ?? [])]
+    .filter((passage) => passage !== null).map((passage) => [lane, passage]));
+  const choices = here.flatMap(([lane, passage]) => [
+    [lane, passage, null],
+    ...passage.persons.map((person) => [lane, passage, person.person]),
   ]);
   const centi_c = reading.estimate_centi_c;
   return html`<div class="overlay">
@@ -125,16 +128,45 @@ export function Whose({ words, view, names, close, act }) {
     <//>
     ${choices.length === 0 && html`<${Fit} class="empty">${words.whose_nobody}<//>`}
     <${Pages} words=${words} each=${isSmall() ? 4 : 9} class=${isSmall() ? "two" : "three"}
-      items=${choices.map(([lane, person]) => html`
-        <${Key} name=${`whose-${lane.lane}-${person ?? "new"}`} on=${() => {
-          act.touch({ touch: "ReadingAssigned", reading: reading.reading, lane: lane.lane, person });
+      items=${choices.map(([lane, passage, person]) => html`
+        <${Key} name=${`whose-${passage.key}-${person ?? "new"}`} on=${() => {
+          act.touch({
+            touch: "ReadingAssigned", reading: reading.reading, lane: lane.lane, person, passage: passage.key,
+          });
           close();
         }}>
           <b>${person === null ? words.person_new : words.person(person)}</b><br />
-          ${names[lane.lane]} ${lane.passage.plate.text ? painted(lane.passage.plate.text) : ""}
+          ${passageName(words, names, lane, passage)}
         <//>`)}
       foot=${html`<${Key} name="cancel" on=${close}>${words.unknown_leave}<//>`} />
   </div>`;
+}
+
+function passageName(words, names, lane, passage) {
+  const where = passage === lane.passage ? names[lane.lane] : words.apart;
+  const what = passage.plate?.text ? painted(passage.plate.text) : words.traveller[passage.traveller];
+  return `${where} ${what}`;
+}
+
+/** Who waits aside: in shelter, for a contact thermometer. */
+export function Apart({ words, view, names, close, act }) {
+  const apart = view.lanes.flatMap((lane) => (lane.aside ?? []).map((passage) => [lane, passage]));
+  return html`<div class="overlay">
+    <div class="overlay-title only">${words.apart}</div>
+    <${Pages} words=${words} each=${isSmall() ? 4 : 9} class=${isSmall() ? "two" : "three"}
+      items=${apart.map(([lane, passage]) => html`
+        <${Key} name=${`apart-${passage.key}`} class="person" on=${() => act.show(passage.key, lane.lane)}>
+          <${Shape} of=${passage.decision} />
+          <span>${passageName(words, names, lane, passage).replace(`${words.apart} `, "")}
+            <br />${names[lane.lane]} ${words.decision_short[passage.decision]} ${leftOf(words, passage)}</span>
+        <//>`)}
+      foot=${html`<${Key} name="cancel" on=${close}>${words.cancel}<//>`} />
+  </div>`;
+}
+
+function leftOf(words, passage) {
+  const wait_s = Math.max(0, ...passage.persons.map((person) => person.wait_s));
+  return wait_s > 0 ? aged(words, wait_s) : "";
 }
 
 /** Against the advice: what, why and who; nothing is sent until all three are there. */
@@ -174,7 +206,9 @@ export function Override({ words, lane, close, act }) {
     if (who === "" || why === "") return;
     if (!namesLately.includes(who)) namesLately.unshift(who);
     namesLately.length = Math.min(namesLately.length, NAMES_KEPT);
-    act.touch({ touch: "OverrideTouched", lane: lane.lane, decision, operator: who, reason: why });
+    act.touch({
+      touch: "OverrideTouched", lane: lane.lane, decision, operator: who, reason: why, passage: lane.passage.key,
+    });
     close();
   };
   return html`<${TextPad} words=${words} title=${words.override_name} text=${operator} type=${sign}
@@ -204,11 +238,11 @@ export function Status({ words, view, close, act }) {
     </div>
     <div class="status-rows">
       ${rows.map(([what, how, fine]) => html`<div class=${fine ? "" : "bad"}>
-        <${Shape} of=${fine ? "ok" : "bad"} /><${Fit} class="what" min=${12}>${what}<//>
+        <${Shape} of=${fine ? "ok" : "bad"} /><${Fit} class="what" min=${11}>${what}<//>
         <${Fit} class="how" min=${12}>${how}<//>
       </div>`)}
     </div>
-    <${Fit} class="status-foot" min=${12}>${words.today(status.today)} · ${words.screening}<//>
+    <${Fit} class="status-foot" min=${11}>${words.today(status.today)}${isSmall() ? "" : ` · ${words.screening}`}<//>
   </div>`;
 }
 
@@ -237,6 +271,8 @@ export function Overlay(props) {
       return html`<${Persons} ...${props} />`;
     case "alerts":
       return html`<${Alerts} ...${props} />`;
+    case "apart":
+      return html`<${Apart} ...${props} />`;
     case "whose":
       return html`<${Whose} ...${props} />`;
     case "override":
@@ -247,13 +283,13 @@ export function Overlay(props) {
       const { text, candidates } = passage.plate;
       const offered = candidates.length ? [...new Set([text, ...candidates])].filter(Boolean) : [];
       return html`<${PlatePad} words=${words} home=${home} candidates=${offered} close=${close}
-        done=${(typed) => { act.touch({ touch: "PlateTyped", lane: lane.lane, text: typed }); close(); }} />`;
+        done=${(typed) => { act.touch({ touch: "PlateTyped", lane: lane.lane, text: typed, passage: passage.key }); close(); }} />`;
     }
     case "temperature":
       return html`<${TemperaturePad} words=${words} close=${close}
         persons=${passage.persons.map((person) => person.person)} person=${wanting(passage)}
         done=${(person, centi_c, site) => {
-          act.touch({ touch: "TemperatureTyped", lane: lane.lane, person, centi_c, site });
+          act.touch({ touch: "TemperatureTyped", lane: lane.lane, person, centi_c, site, passage: passage.key });
           close();
         }} />`;
     default:

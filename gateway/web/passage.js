@@ -67,7 +67,7 @@ export function Passage({ words, lane, view, act }) {
         <//>
         ${unwritten && isSmall()
           ? html`<${Unwritten} words=${words} />`
-          : html`<${Fit} class="reasons" min=${12}>${reasonsText(words, passage)}<//>`}
+          : html`<${Fit} class="reasons" min=${12}>${reasonsText(words, lane)}<//>`}
       </div>
       ${!(own && isSmall()) && html`<${Temperature} words=${words} passage=${passage} />`}
       ${own && html`<${Key} name=${`ack-${own.alert}`} class="ack-own"
@@ -102,8 +102,11 @@ export function WhoseKey({ words, view, act }) {
   <//>`;
 }
 
-function reasonsText(words, passage) {
+function reasonsText(words, lane) {
+  const { passage } = lane;
   const said_ = passage.reasons.map((code) => said(words.reason, code));
+  if (passage.unsure) said_.unshift(words.unsure_vehicle);
+  if (lane.isAside) said_.unshift(words.apart);
   if (passage.overridden) said_.unshift(words.overridden);
   return [...new Set(said_)].slice(0, 3).join(" · ");
 }
@@ -129,6 +132,10 @@ function clockLike(seconds) {
 function Temperature({ words, passage }) {
   const [person] = worstFirst(passage.persons);
   if (passage.measuring) return html`<div class="temperature"><${Fit} class="degrees-word">${words.measuring}<//></div>`;
+  if (person === undefined && passage.failed) {
+    return html`<div class="temperature"><div class="degrees">––.–</div>
+      <${Fit} class="degrees-who" min=${12}>${said(words.result, passage.failed)}<//></div>`;
+  }
   if (person === undefined) return html`<div class="temperature"><div class="degrees">––.–</div></div>`;
   const judged = person.estimate_centi_c;
   return html`<div class="temperature">
@@ -146,7 +153,7 @@ const PLATE_MARKS = { waiting: "…", unsure: "?", unread: "?", none: "–", typ
 
 function Plate({ words, passage, act }) {
   const { plate, traveller } = passage;
-  if (traveller !== "vehicle") {
+  if (plate === null || traveller === "bicycle" || traveller === "person") {
     const text = traveller === "bicycle" ? words.plate_bicycle : words.plate_foot;
     return html`<div class="plate none"><${Fit} class="plate-note" min=${12}>${text}<//></div>`;
   }
@@ -170,7 +177,7 @@ function Persons({ words, lane, act }) {
   return html`<div class=${`persons n${Math.min(persons.length, room)}`}>
     ${shown.map((person) => html`<button type="button" data-name=${`again-${person.person}`}
         class=${`person ${personShape(person)} ${person.marked ? "marked" : ""}`}
-        onClick=${() => act.touch({ touch: "AgainTouched", lane: lane.lane, person: person.person })}>
+        onClick=${() => act.touch({ touch: "AgainTouched", lane: lane.lane, person: person.person, passage: lane.passage.key })}>
       <span class="person-top">
         <${Shape} of=${personShape(person)} />
         <${Fit} class="person-what" min=${12}>
@@ -190,30 +197,38 @@ function Persons({ words, lane, act }) {
 
 function Actions({ words, lane, view, act }) {
   const { passage } = lane;
+  const about = { lane: lane.lane, passage: passage.key };
   const open = html`<${OpenKey} words=${words} lane=${lane} act=${act} />`;
   const nextPerson = html`<${Key} name="next-person" class="one"
-    on=${() => act.touch({ touch: "PersonTouched", lane: lane.lane })}>
+    on=${() => act.touch({ touch: "PersonTouched", ...about })}>
       <${Label}>${words.next_person}<//><//>`;
   const typed = html`<${Key} name="temperature" class="one" on=${() => act.open("temperature")}>
     <${Label}>${words.type_temperature}<//><//>`;
   const override = html`<${Key} name="override" class="one" on=${() => act.open("override")}>
     <${Label}>${words.override}<//><//>`;
+  const aside = html`<${Key} name="aside" class="one" on=${() => act.once("aside", { touch: "AsideTouched", ...about })}>
+    <${Label}>${words.step_aside}<//><//>`;
   if (isSmall()) {
     return html`<div class="actions">
-      ${passage.decision === "admit" ? open : override}${nextPerson}
+      ${passage.decision === "admit" ? open : canStepAside(lane) ? aside : override}${nextPerson}
       ${view.unassigned.length > 0 ? html`<${WhoseKey} words=${words} view=${view} act=${act} />` : typed}
     </div>`;
   }
-  const plate = html`<${Key} name="fix-plate" class="one" off=${passage.traveller !== "vehicle"}
+  const plate = html`<${Key} name="fix-plate" class="one" off=${passage.plate === null || passage.traveller === "bicycle"}
     on=${() => act.open("plate")}><${Label}>${words.fix_plate}<//><//>`;
-  return html`<div class="actions">${nextPerson}${typed}${plate}${override}</div>`;
+  return html`<div class="actions">${canStepAside(lane) && aside}${nextPerson}${typed}${plate}${override}</div>`;
+}
+
+/** Whoever has to wait waits beside the lane, so that the next can come. */
+export function canStepAside(lane) {
+  return !lane.isAside && ["recheck", "refer"].includes(lane.passage.decision);
 }
 
 /** Open the barrier: alive only when the passage is admitted; otherwise there is "override". */
 export function OpenKey({ words, lane, act }) {
   const can = lane.passage !== null && lane.passage.decision === "admit";
   return html`<${Key} name="open" class=${`open ${can ? "go" : ""}`} off=${!can}
-    on=${() => act.once("open", { touch: "OpenTouched", lane: lane.lane })}>
+    on=${() => act.once("open", { touch: "OpenTouched", lane: lane.lane, passage: lane.passage.key })}>
     <${Label}>${can ? words.open : words.open_not}<//>
   <//>`;
 }

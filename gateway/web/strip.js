@@ -12,6 +12,7 @@ const CROWDED = 3;
 export function Strip({ words, view, language }) {
   const { status } = view;
   const alerts = view.alerts.filter((alert) => !wantsWord(alert) || (isSmall() && alert.priority > 2)).length;
+  const apart = view.lanes.reduce((sum, lane) => sum + (lane.aside ?? []).length, 0);
   const kinds = deviceKinds(status.devices);
   const wrong = [alerts, status.not_recorded, status.link !== "up", status.clock === "unset",
     status.disk !== "ok", ...kinds.map(([, fine]) => !fine), ...status.banners].filter(Boolean).length;
@@ -24,6 +25,7 @@ export function Strip({ words, view, language }) {
     ${banners.length > 0
       ? html`<span class="banners" data-name="banners"><${Shape} of="bad" />${banners.join(" · ")}</span>`
       : !crowded && html`<span class="gate-name">${view.names[language] ?? view.gate}</span>`}
+    ${isSmall() && apart > 0 && html`<${Item} name="apart" plain=${true} fine=${true}>+${apart}<//>`}
     ${alerts > 0 && html`<${Item} name="alerts" fine=${false}>${name("alerts")} ${alerts}<//>`}
     ${status.not_recorded > 0 && html`<${Item} name="unrecorded" fine=${false}>
       ${name("not_recorded")} ${status.not_recorded}<//>`}

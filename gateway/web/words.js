@@ -94,7 +94,7 @@ const ZH = {
   device_reason: {
     missing: "没插", denied: "没有权限", busy: "被占用", refused: "打不开", unplugged: "被拔掉",
     no_bytes: "没有数据", no_frames: "数据不可信", wrong_baud: "波特率不对", corrupt: "数据常坏",
-    set_aside: "旧日志已另存", stalled: "画面停了",
+    set_aside: "旧日志已另存", stalled: "画面停了", stuck: "读数不动",
   },
   not_recorded: "未记",
   not_recorded_do: "没有记上,请手写",
@@ -131,6 +131,10 @@ const ZH = {
   days: (n) => `${n}天`,
   free: "空",
   screening: "筛查,不是诊断",
+  step_aside: "靠边等",
+  apart: "旁边等候",
+  back_to_lane: "回到车道",
+  unsure_vehicle: "是不是同一辆?请核对",
 };
 
 const EN = {
@@ -145,7 +149,7 @@ const EN = {
   idle_do: "A car or a person appears here by itself. If not, press the button below.",
   somebody: "Somebody is here",
   last: (what, age) => `Last: ${what} · ${age} ago`,
-  today: (n) => `Today here: in ${n.in}, out ${n.out}, foot ${n.foot}, referred ${n.refer}`,
+  today: (n) => `Today: in ${n.in}, out ${n.out}, foot ${n.foot}, referred ${n.refer}`,
   others: (n) => `${n} more behind`,
   result: {
     NORMAL: "Normal", RECHECK: "High", SUSPECT_FEVER: "Fever?", FEVER_CONFIRMED: "Fever",
@@ -238,7 +242,7 @@ const EN = {
     missing: "not plugged in", denied: "no permission", busy: "in use elsewhere",
     refused: "cannot be opened", unplugged: "unplugged", no_bytes: "no data",
     no_frames: "data not credible", wrong_baud: "wrong baud rate", corrupt: "often spoilt",
-    set_aside: "old journal set aside", stalled: "picture stands still",
+    set_aside: "old journal set aside", stalled: "picture stands still", stuck: "stuck",
   },
   not_recorded: "Unrecorded",
   not_recorded_do: "NOT RECORDED: write on paper",
@@ -276,6 +280,10 @@ const EN = {
   days: (n) => `${n} d`,
   free: "Free",
   screening: "Screening, not a diagnosis",
+  step_aside: "Step aside",
+  apart: "Waiting aside",
+  back_to_lane: "Back to lane",
+  unsure_vehicle: "Same vehicle? Please check",
 };
 
 export const WORDS = { zh: ZH, en: EN };

@@ -17,14 +17,15 @@ PADS = {
     "pad-plate-unsure": ("cold", ["fix-plate|plate"]),
     "pad-plate-letters": ("admit", ["fix-plate|plate", "key-鲁", "key-M", "key-7"]),
     "pad-temperature": ("trouble", ["temperature", "key-3", "key-7"]),
-    "override-reason": ("refer", ["override", "decide-admit"]),
-    "override-name": ("refer", ["override", "decide-admit", "reason-0"]),
+    "override-reason": ("refer", ["more", "more-override", "decide-admit"]),
+    "override-name": ("refer", ["more", "more-override", "decide-admit", "reason-0"]),
     "alerts": ("trouble", ["more", "more-alerts"]),
     "whose": ("refer", ["whose"]),
     "more": ("refer", ["more"]),
     "persons": ("refer", ["persons"]),
     "status": ("trouble", ["more", "more-status"]),
     "arrival": ("idle", ["somebody"]),
+    "apart": ("aside", ["apart|more", "apart-9|more-apart"]),
 }
 """Overlays: the state they are opened in, and the keys that lead there."""
 

@@ -46,6 +46,9 @@ def passage(decision: str = "admit", persons: list | None = None, **other: Any):
         "reasons": [],
         "next": [],
         "overridden": False,
+        "unsure": False,
+        "failed": None,
+        "can_open": decision == "admit",
     } | other
 
 
@@ -56,6 +59,7 @@ def lane(name: str = "in1", way: str = "in", now: dict | None = None, **other: A
         "state": "idle" if now is None else "occupied",
         "others_in_view": 0,
         "passage": now,
+        "aside": [],
         "last": None,
     } | other
 
@@ -175,7 +179,7 @@ STATES: dict[str, dict] = {
                 ),
             ),
             None,
-            passage("admit", [person()], traveller="person", key=14),
+            passage("admit", [person()], traveller="person", key=14, plate=None),
         ),
         status={"banners": ["cold", "uncalibrated"]},
     ),
@@ -210,6 +214,15 @@ STATES: dict[str, dict] = {
         ),
         alerts=FIVE_ALERTS,
         status=TROUBLE,
+    ),
+    "aside": view(
+        lane(
+            now=passage("waiting", [], next=["measure"], plate=plate(text="鲁E66D03", crop=None)),
+            aside=[
+                passage("recheck", [COLD], key=9, reasons=["too_cold"], next=["shelter"]),
+                passage("refer", [FEVER], key=10, reasons=["fever_suspected"], next=["isolate", "contact"]),
+            ],
+        )
     ),
     "bicycle": view(
         *three(
