@@ -145,7 +145,7 @@ class Demo:
         )
         self._wait(children, simulator, "the simulator's devices", lambda: bool(self._told))
         for name, words in settings.central_commands(site).items():
-            children.start(name, [*python, *words], notifies=name == "central")
+            children.start(name, [*python, *words], notifies=True)
         for gate in site.gates:
             command = [*python, "gateway", "run", "--config", str(site.settings(gate))]
             children.start(f"gateway-{gate.compound}", command, notifies=True)

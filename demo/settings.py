@@ -205,8 +205,12 @@ def ledger(site: Site) -> Path:
 
 
 def central_commands(site: Site) -> dict[str, list[str]]:
-    """Name central's processes and how each is started."""
-    return {"central": ["central", "run", "--config", str(site.central_settings)]}
+    """Name the centre's processes and how each is started."""
+    settings = ["--config", str(site.central_settings)]
+    return {
+        "central": ["central", "run", *settings],
+        "vault": ["central", "vault", "run", *settings],
+    }
 
 
 def summary(site: Site) -> dict[str, int]:
