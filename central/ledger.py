@@ -129,6 +129,7 @@ class Ledger:
             understood += read
             repeats, new, waiting = repeats + same, new + len(fresh), waiting - len(read)
         waiting += new
+        self._check_starts(understood, arrived_ms)
         moved = self._counting.take(understood, arrived_ms) if understood else set()
         self._follow(understood, arrived_ms)
         for name in groups:
@@ -324,6 +325,13 @@ class Ledger:
         if stream.named_last is not None and stream.top > stream.named_last:
             detail = f"holds {stream.top}, its successor names {stream.named_last} as its last"
             self._trouble("fork", stream.id, 0, stream.place, detail, arrived_ms)
+
+    def _check_starts(self, understood: Iterable[Understood], arrived_ms: int) -> None:
+        """Note a stream that another place's topic has named before its start came."""
+        for stream, _, body, _ in understood:
+            if isinstance(body, contract.Started) and stream.place != (body.compound, body.gate):
+                detail = f"its start names {body.compound}/{body.gate}"
+                self._trouble("place", stream.id, 0, stream.place, detail, arrived_ms)
 
     def _check_stream(self, parcel: Parcel, stream: Stream, arrived_ms: int) -> None:
         self._check_fork(stream, arrived_ms)

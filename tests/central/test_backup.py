@@ -1,0 +1,83 @@
+"""Backups: checked, counted, and the only thing that `safe` is read from."""
+
+import pytest
+
+from central import backup
+from central.errors import BackupFailed
+from central.ledger import Ledger
+from tests.central.gates import T0, Stream
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    found = Ledger(tmp_path / "ledger.db")
+    yield found
+    found.close()
+
+
+def test_safe_is_what_the_oldest_kept_backup_holds(ledger, tmp_path):
+    folder, gate = tmp_path / "backup", Stream()
+    safe = []
+    for night in range(4):
+        gate.passage()
+        ledger.absorb("c01", "east", gate.entries, T0)
+        kept = backup.make(tmp_path / "ledger.db", folder, 2, T0 + night)
+        ledger.promise(kept.safe)
+        safe.append(ledger.mark(gate.id).safe)
+        assert kept.count == min(night + 1, 2)
+    assert safe == [6, 6, 11, 16]
+    assert ledger.mark(gate.id).committed == 21
+    assert [path.name for path in backup.backups(folder)] == [
+        "ledger-20200211T060000002Z.db",
+        "ledger-20200211T060000003Z.db",
+    ]
+
+
+def test_a_hole_is_not_safe(ledger, tmp_path):
+    gate = Stream()
+    gate.passage()
+    ledger.absorb("c01", "east", gate.entries[:2] + gate.entries[4:], T0)
+    assert backup.make(tmp_path / "ledger.db", tmp_path / "b", 2, T0).safe == {gate.id: 2}
+
+
+def test_a_backup_that_will_not_open_counts_for_nothing(ledger, tmp_path):
+    gate = Stream()
+    ledger.absorb("c01", "east", gate.entries, T0)
+    backup.make(tmp_path / "ledger.db", tmp_path / "b", 3, T0)
+    gate.passage()
+    ledger.absorb("c01", "east", gate.entries, T0)
+    backup.make(tmp_path / "ledger.db", tmp_path / "b", 3, T0 + 1)
+    oldest, newest = backup.backups(tmp_path / "b")
+    oldest.write_bytes(b"torn" * 1000)
+    assert backup.keep(tmp_path / "b").safe == {gate.id: 6}
+    assert backup.newest_good(tmp_path / "b") == newest
+    newest.write_bytes(b"")
+    assert backup.keep(tmp_path / "b") == backup.NOTHING
+    assert backup.newest_good(tmp_path / "b") is None
+
+
+def test_a_restored_ledger_says_less_and_takes_the_rest_again(ledger, tmp_path):
+    gate = Stream()
+    gate.passage()
+    ledger.absorb("c01", "east", gate.entries, T0)
+    backup.make(tmp_path / "ledger.db", tmp_path / "b", 2, T0)
+    gate.passage()
+    ledger.absorb("c01", "east", gate.entries, T0)
+    (kept,) = backup.backups(tmp_path / "b")
+    restored = Ledger(kept)
+    assert restored.mark(gate.id).committed == 6
+    restored.absorb("c01", "east", gate.entries[6:], T0)
+    assert restored.mark(gate.id).committed == 11
+    assert restored.figures().vehicles_in == 2
+    restored.close()
+
+
+def test_a_folder_that_takes_nothing_is_said(ledger, tmp_path):
+    (tmp_path / "b").write_text("a file where a folder should be")
+    with pytest.raises(BackupFailed, match="no gate may delete"):
+        backup.make(tmp_path / "ledger.db", tmp_path / "b", 2, T0)
+
+
+def test_one_device_is_noticed(tmp_path):
+    assert backup.same_device(tmp_path / "ledger.db", tmp_path)
+    assert backup.same_device(tmp_path / "ledger.db", tmp_path / "nowhere")

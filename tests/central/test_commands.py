@@ -1,0 +1,170 @@
+"""Settings and commands: what is understood, what is refused, and how it ends."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from nacl.public import PrivateKey, SealedBox
+
+from central import config
+from central.cli import main
+from central.errors import SettingsRefused
+from central.ledger import Ledger
+from gateway import contract
+from tests.central import places
+from tests.central.gates import T0, Stream
+
+
+def run(*words):
+    return CliRunner().invoke(main, [str(word) for word in words])
+
+
+def test_the_examples_are_understood():
+    settings, site = config.read(_example_folder())
+    assert len(site.gates) == len(site.compound) == 8
+    assert (len(site.office), len(site.city)) == (3, 2)
+    assert settings.ledger_path.name == "ledger.db"
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def _example_folder():
+    Path("site.toml").write_text(places.example("site").read_text())
+    Path("central.toml").write_text(places.example("central").read_text())
+    return Path("central.toml")
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "said"),
+    [
+        ("silent_s = 300", "silnt_s = 300", "feeds.silnt_s = 300: no such setting"),
+        ("silent_s = 300", "silent_s = 100", "feeds.silent_s = 100.0: it is below feeds.heard_s"),
+        ("count = 2", "count = 0", "backup.count = 0: Expected `int` >= 1"),
+        ('url = "mqtts:', 'url = "http:', "broker.url = 'http:"),
+        ("mqtts://", "mqtts://me:secret@", "broker.url: it holds a name or password"),
+        ("mqtts://", "mqtt://", "broker.ca_file: the url"),
+        ('listen = "127.0.0.1:8490"', 'listen = "0.0.0.0:8490"', "http.listen = '0.0.0.0:8490'"),
+        ('listen = "127.0.0.1:8490"', 'listen = "127.0.0.1"', "HOST:PORT is wanted"),
+        ('data_dir = "/var/lib/gatepost-central"', "", "missing required field `data_dir`"),
+        (
+            'site_file = "site.toml"',
+            'site_file = "nowhere.toml"',
+            "nowhere.toml: it cannot be read",
+        ),
+        ("/srv/gatepost-backup", "/var/lib/gatepost-central", "it is data_dir itself"),
+        ('private_key_credential = "vault-private-key"', "", "vault.private_key_file: give either"),
+        ("[broker]", "[broker", "it is no TOML"),
+    ],
+)
+def test_a_fault_names_key_value_and_reason(was, becomes, said):
+    path = _example_folder()
+    text = path.read_text()
+    assert was in text
+    path.write_text(text.replace(was, becomes, 1))
+    found = run("check", "--config", path)
+    assert found.exit_code == 2
+    assert said in found.output
+    assert "secret" not in found.output
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "said"),
+    [
+        ("Asia/Shanghai", "Asia/Atlantis", "zone = 'Asia/Atlantis': no such time zone"),
+        ('office = "shixi"', 'office = "shinan"', "compound.c04.office = 'shinan'"),
+        ('city = "binzhou"', 'city = "jinan"', "compound.c01.city = 'jinan'"),
+        ('id = "c02"', 'id = "c01"', "compound.id = 'c01': there are two"),
+        ('id = "c02"', 'id = "C 02"', "compound.1.id"),
+        ('zone = "Asia/Shanghai"', "", "missing required field `zone`"),
+    ],
+)
+def test_a_site_that_does_not_fit_together_is_refused(was, becomes, said):
+    path = _example_folder()
+    site = path.parent / "site.toml"
+    site.write_text(site.read_text().replace(was, becomes, 1))
+    with pytest.raises(SettingsRefused) as refused:
+        config.read(path)
+    assert said in str(refused.value).replace("[", ".").replace("]", "")
+
+
+def test_check_prints_everything_as_understood(tmp_path):
+    found = run("check", "--config", _example_folder())
+    assert found.exit_code == 0
+    for line in (
+        "feeds.heard_s = 150.0",
+        "backup.count = 2",
+        'site.compound[c08].city = "dongying"',
+        'site.compound[c01].gate[east].names = {"zh": "东门", "en": "East Gate"}',
+    ):
+        assert line in found.output
+
+
+def test_summary_and_gaps_of_a_running_ledger(tmp_path):
+    path = places.settings(tmp_path)
+    (tmp_path / "data").mkdir()
+    ledger = Ledger(tmp_path / "data" / "ledger.db")
+    gate = Stream()
+    gate.passage()
+    gate.passage(way="out", decision="refer")
+    ledger.absorb("c01", "east", gate.entries, T0)
+    assert run("gaps", "--config", path).output == "nothing is missing\n"
+    said = json.loads(run("summary", "--config", path, "--json").output)
+    assert said["passages"] == {"c01": 2}
+    assert said["decisions"] == {"admit": 1, "recheck": 0, "refer": 1, "undecided": 0}
+    assert said["ways"]["c01"]["out"] == 1
+    assert (said["rows"], said["distinct"], said["lost"], said["missing"]) == (11, 11, 0, 0)
+    assert list(said["days"]) == ["2020-02-11"]
+    gate.passage()
+    ledger.absorb("c01", "east", gate.entries[12:], T0)
+    lost = contract.Lost(stream=gate.id, first=12, last=12, reason="disk")
+    gate.passage()
+    ledger.hello("c01", "east", contract.Hello(v=1, boot="b", lost=(lost,)), T0)
+    ledger.absorb("c01", "east", gate.entries[18:], T0)
+    found = run("gaps", "--config", path)
+    assert f"lost: c01/east stream {gate.id} 12 to 12 (1 entries): disk" in found.output
+    assert f"holes: c01/east stream {gate.id} 17 to 18 (2 entries)" in found.output
+    assert "  c01: 2 (in 1, out 1)" in run("summary", "--config", path).output
+    told = json.loads(run("gaps", "--config", path, "--json").output)
+    assert told["holes"][0]["entries"] == 2
+    ledger.close()
+
+
+@pytest.mark.parametrize("word", ["summary", "gaps"])
+def test_no_ledger_is_a_failure_and_begins_none(tmp_path, word):
+    path = places.settings(tmp_path)
+    found = run(word, "--config", path)
+    assert found.exit_code == 1
+    assert "ledger.db" in found.output
+    assert not (tmp_path / "data").exists()
+
+
+def test_keys_are_made_once(tmp_path):
+    words = ("keygen", "--private", "vault.key", "--public", "seal.pub", "--table", "table.key")
+    assert run(*words).exit_code == 0
+    private = bytes.fromhex((tmp_path / "vault.key").read_text())
+    public = bytes.fromhex((tmp_path / "seal.pub").read_text())
+    assert bytes(PrivateKey(private).public_key) == public
+    assert (tmp_path / "vault.key").stat().st_mode & 0o077 == 0
+    assert SealedBox(PrivateKey(private)).decrypt(
+        SealedBox(PrivateKey(private).public_key).encrypt(b"x")
+    )
+    again = run(*words)
+    assert again.exit_code == 2
+    assert "never overwritten" in again.output
+    assert bytes.fromhex((tmp_path / "vault.key").read_text()) == private
+
+
+@pytest.mark.parametrize("words", [(), ("run",), ("vault", "run"), ("gaps", "--config")])
+def test_wrong_use(words):
+    assert run(*words).exit_code == 2
+
+
+@pytest.mark.parametrize("word", ["run", "check", "summary", "gaps", "keygen", "vault"])
+def test_every_command_has_help(word):
+    found = run(word, "--help")
+    assert found.exit_code == 0
+    assert len(found.output.splitlines()) > 4
