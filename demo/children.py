@@ -8,6 +8,7 @@ import contextlib
 import ctypes
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -21,6 +22,7 @@ RESTART_S = 0.5
 DEATHS_MAX = 5
 DEATHS_WITHIN_S = 30.0
 _PR_SET_PDEATHSIG = 1
+_GIVEN: set[int] = set()
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -192,11 +194,23 @@ def last_lines(log: Path, count: int) -> str:
 
 
 def free_port() -> int:
-    """Find a port on the loopback that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Find a port on the loopback that nothing listens on now, and that was not given before.
+
+    Below the range from which the kernel takes the ports of those who call: a page that calls
+    before its gateway listens could otherwise be given that very port, and answer itself.
+    """
+    for _ in range(1000):
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in _GIVEN:
+            _GIVEN.add(port)
+            return port
+    raise ChildLost("no free port between 20000 and 32000 on 127.0.0.1")
 
 
 def _notice_socket(name: str) -> socket.socket:

@@ -31,8 +31,8 @@ FINISH_S: Final = 90.0
 SETTLE_S: Final = 60.0
 """What was recorded is counted by then, once the traffic has ended."""
 WATCH_S: Final = 0.1
-REAL_MINUTE: Final = 15
-"""A gate of the site saw some 625 vehicles a day: four a minute in its busiest hour at most."""
+REAL_EVERY_S: Final = 60.0
+"""A gate of the site saw some 625 vehicles a day, about one a minute in its busiest hour."""
 
 
 class Interrupted(Exception):  # noqa: N818 - it says what was asked.
@@ -126,7 +126,7 @@ class Demo:
             seed=self._wishes.seed,
             every_s=self._wishes.every_s,
             truth=str(site.folder / "truth.jsonl"),
-            gates=tuple(_gate_spec(site, gate) for gate in site.gates),
+            gates=tuple(gate_spec(site, gate) for gate in site.gates),
             pictures=str(pictures.resolve()) if pictures else None,
             labels=settings.labels(pictures) if pictures else {},
         )
@@ -171,7 +171,7 @@ class Demo:
             time.sleep(WATCH_S)
 
     def _show_where(self, site: Site) -> None:
-        factor = REAL_MINUTE / self._wishes.every_s
+        factor = REAL_EVERY_S / self._wishes.every_s
         say(f"All {len(site.gates)} gates are up. Where to look:")
         say(f"  wall page       {site.wall}")
         for gate in site.gates:
@@ -180,8 +180,8 @@ class Demo:
         say("  topics          gatepost/v1/feed/#  gatepost/v1/gate/+/+/status")
         say(f"  logs            {site.folder / 'logs'}")
         say(
-            f"Traffic: a vehicle a gate each {self._wishes.every_s:g} s, some {factor:.1f} times a "
-            "busy gate's; times to wait are short. Stop with Ctrl-C."
+            f"Traffic: a vehicle a gate each {self._wishes.every_s:g} s, {factor:g} times that of "
+            "a real gate's busiest hour; minutes to wait are seconds. Stop with Ctrl-C."
         )
 
     # --- While it runs ----------------------------------------------------------------------
@@ -295,7 +295,8 @@ class Demo:
             self._told |= json.loads(line)
 
 
-def _gate_spec(site: Site, gate: Gate) -> GateSpec:
+def gate_spec(site: Site, gate: Gate) -> GateSpec:
+    """Say where a gate's devices are, for the simulator."""
     lanes = tuple(
         LaneSpec(
             name=lane.name,
