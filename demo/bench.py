@@ -18,7 +18,7 @@ import click
 import msgspec
 
 from demo import broker, settings
-from demo.children import Children, ChildLost, free_port
+from demo.children import ChildLost, Children, free_port
 from demo.live import say
 from demo.run import UP_S, gate_spec
 from demo.simulator import Spec
