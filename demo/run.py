@@ -21,6 +21,7 @@ from demo.children import Child, ChildLost, Children, free_port
 from demo.feeds import Feeds
 from demo.live import Live, say
 from demo.plan import Gate, Site
+from demo.plates import score
 from demo.simulator import GateSpec, LaneSpec, Spec
 from demo.tally import Verdict, read_journals, read_ledger
 
@@ -99,7 +100,7 @@ class Demo:
         finally:
             feeds.close()
         verdict = self._stop(site, children)
-        return self._report(verdict, seconds, children)
+        return self._report(site, verdict, seconds, children)
 
     # --- Starting ---------------------------------------------------------------------------
 
@@ -258,11 +259,13 @@ class Demo:
             counted=settings.summary(site),
         )
 
-    def _report(self, verdict: Verdict, seconds: float, children: Children) -> int:
+    def _report(self, site: Site, verdict: Verdict, seconds: float, children: Children) -> int:
         disagreements = verdict.disagreements()
         result = verdict.as_json(seconds)
         result["decisions_expected"] = self._told.get("decisions", {})
         result["restarts"] = children.restarted
+        truth, key = site.folder / "truth.jsonl", site.folder / "vault.key"
+        result["plates_read"] = score(settings.journals(site), truth, key).as_json()
         result["disagreements"] = disagreements
         if self._wishes.as_json:
             say(json.dumps(result, ensure_ascii=False), sys.stdout)
