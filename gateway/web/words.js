@@ -245,7 +245,7 @@ const EN = {
     set_aside: "old journal set aside", stalled: "picture stands still", stuck: "stuck",
   },
   not_recorded: "Unrecorded",
-  not_recorded_do: "NOT RECORDED: write on paper",
+  not_recorded_do: "NOT RECORDED: use paper",
   short: { alerts: "Alert", not_recorded: "NoRec", link: "Net", clock: "Clk", disk: "Dsk" },
   banner_short: { uncalibrated: "Uncal.", warming: "Warm-up", cold: "Cold" },
   banner: { uncalibrated: "Uncalibrated", warming: "Warming", cold: "Cold" },

@@ -2,6 +2,8 @@
 
 import re
 import sys
+import tempfile
+import time
 from pathlib import Path
 
 import cv2
@@ -10,6 +12,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.pages.stage import CLIPPED, SIZES, Stage, chromium, page_of, tap
 from tests.pages.views import STATES, state
+from tests.pages.wall_stage import wall, whole_site
 
 SCREENS = Path(__file__).parents[2] / "docs" / "screens"
 PADS = {
@@ -30,10 +33,10 @@ PADS = {
 """Overlays: the state they are opened in, and the keys that lead there."""
 
 
-def keep(page: Page, name: str) -> None:
+def keep(page: Page, name: str, *, whole: bool = False) -> None:
     """Keep a picture, with few colours so that it is small."""
     SCREENS.mkdir(parents=True, exist_ok=True)
-    picture = cv2.imdecode(np.frombuffer(page.screenshot(), np.uint8), cv2.IMREAD_COLOR)
+    picture = cv2.imdecode(np.frombuffer(page.screenshot(full_page=whole), np.uint8), cv2.IMREAD_COLOR)
     cv2.imwrite(str(SCREENS / f"{name}.png"), picture, [cv2.IMWRITE_PNG_COMPRESSION, 9])
     faults = page.evaluate(CLIPPED)
     if faults:
@@ -71,6 +74,33 @@ def shoot_gate(browser: Browser, only: str) -> None:
                     keep(page, f"gate-{size}-{language}-not-live")
 
 
+WALLS = {"1920x1080": (1920, 1080), "1280x720": (1280, 720), "390x844": (390, 844)}
+
+
+def shoot_wall(browser: Browser) -> None:
+    """The wall: live, only what is wrong, and cut off."""
+    with tempfile.TemporaryDirectory() as folder, wall(Path(folder)) as (broker, url, site):
+        for size, (width, height) in WALLS.items():
+            for language in ("zh", "en"):
+                broker.publish(whole_site(site, int(time.time() * 1000)))
+                with page_of(browser, width, height) as page:
+                    page.add_init_script("window.mayScroll = innerWidth < 800")
+                    page.add_init_script(f"localStorage.setItem('language', '{language}')")
+                    page.goto(url)
+                    page.wait_for_selector(".alarm")
+                    page.wait_for_timeout(400)
+                    keep(page, f"wall-{size}-{language}", whole=width < 800)
+                    if size == "1280x720" and language == "zh":
+                        page.locator('[data-name="only-wrong"]').tap()
+                        page.wait_for_timeout(300)
+                        keep(page, f"wall-{size}-{language}-only-wrong")
+                        broker.kill()
+                        page.wait_for_selector(".link.gone")
+                        page.wait_for_timeout(300)
+                        keep(page, f"wall-{size}-{language}-gone")
+                        broker.start()
+
+
 def main() -> None:
     """Shoot what is asked for; all by default."""
     what = sys.argv[1] if len(sys.argv) > 1 else "gate wall"
@@ -78,6 +108,8 @@ def main() -> None:
     with chromium() as browser:
         if "gate" in what:
             shoot_gate(browser, only)
+        if "wall" in what:
+            shoot_wall(browser)
 
 
 if __name__ == "__main__":
