@@ -93,7 +93,7 @@ def _rest(lane: Lane, visit: Visit) -> Process:
         yield from lane.guard.finish(visit)
     else:
         yield from lane.guard.attend(visit, 1 if known else 0)
-    settle(lane)
+    settle(lane, visit)
 
 
 def late_reading(lane: Lane, visit: Visit) -> Process:
@@ -158,7 +158,7 @@ def pedestrian(lane: Lane, visit: Visit) -> Process:
     walker.gone_s = lane.now
     if before:
         yield from lane.guard.attend(visit)
-    settle(lane)
+    settle(lane, visit)
     yield from lane.roll_out(visit)
 
 
@@ -222,6 +222,7 @@ def unseen_stop(lane: Lane, visit: Visit) -> Process:
     lane.eye.zone(visit, True)
     if guard and lane.street.chance(guard.habits.says_arrival):
         yield 0.5
+        guard.clear_screen(visit)
         guard.somebody_came(visit)
     yield from _serve(lane, visit)
     yield from lane.roll_out(visit)

@@ -507,6 +507,7 @@ class Checker:
             m for m in self.truth.measurements_of(visit.visit)
             if m.person in feverish and m.kind in GOOD_KINDS
             and m.shown_centi_c >= T_CENTI_C - NOISE_CENTI_C
+            and visit.zone_s <= m.from_s and m.to_s <= visit.unzone_s
             and not self._dark(m)
         ]  # fmt: skip
         if hot:

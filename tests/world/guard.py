@@ -3,7 +3,7 @@
 He is truthful: he never touches what is not so. He knows only what he did and what he sees.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
@@ -39,7 +39,8 @@ class Guard:
     lane: str
     gun: Gun
     habits: Habits
-    serving: Visit | None = None
+    known: dict[int, int] = field(default_factory=dict)
+    """Passage on the screen -> the visit that he knows it to be."""
 
     @property
     def rng(self) -> Random:
@@ -56,9 +57,29 @@ class Guard:
         lane = next((lane for lane in screen["lanes"] if lane["lane"] == self.lane), None)
         return lane["passage"] if lane else None
 
+    def look_for(self, visit: Visit) -> dict[str, Any] | None:
+        """Look at this visit's passage; None when the screen still speaks of another's."""
+        passage = self.look()
+        if passage is None or self.is_stale(passage, visit):
+            return None
+        return passage
+
+    def is_stale(self, passage: dict[str, Any], visit: Visit) -> bool:
+        """Know an earlier passage again, by its key's place in the day or by another plate."""
+        seen, vehicle = passage["plate"], visit.vehicle
+        if seen and seen["status"] in {"read", "typed"} and vehicle and vehicle.plate:
+            return bool(seen["text"] and seen["text"] != vehicle.plate)
+        return self.known.setdefault(passage["key"], visit.visit) != visit.visit
+
+    def clear_screen(self, visit: Visit) -> None:
+        """See that the screen still speaks of somebody before: mostly say "next"."""
+        passage = self.look()
+        if passage and self.is_stale(passage, visit) and self.street.chance(self.habits.says_next):
+            self.next_one(visit)
+
     def notice(self, visit: Visit, person: Person | None) -> None:
         """Connect the person just measured with the number that the screen now shows."""
-        passage = self.look()
+        passage = self.look_for(visit)
         if passage is None or person is None:
             return
         known = set(visit.numbers.values())
@@ -68,6 +89,9 @@ class Guard:
 
     def whose(self, visit: Visit) -> Process:
         """Answer the screen's "whose?" for what he measured himself, if it is of this visit."""
+        self.clear_screen(visit)
+        if self.look_for(visit) is None:
+            return
         screen = self.street.house.screen()
         for reading in list(screen["unassigned"]) if screen else ():
             if reading.get("device") != self.gun.device:
@@ -136,12 +160,12 @@ class Guard:
 
     def attend(self, visit: Visit, first: int = 0) -> Process:
         """Measure everybody, then do what the screen asks until it is content."""
-        self.serving = visit
         yield self.street.between(1.0, 2.5)
+        self.clear_screen(visit)
         for nth, person in enumerate(visit.persons[first:], first):
             if nth:
                 yield self.street.between(0.7, 1.6)
-                if self.street.chance(self.habits.says_next_person):
+                if self.look_for(visit) and self.street.chance(self.habits.says_next_person):
                     self.touch(events.PersonTouched(self.lane), visit, person)
             yield from self.measure(visit, person)
             yield from self.whose(visit)
@@ -150,7 +174,7 @@ class Guard:
     def finish(self, visit: Visit) -> Process:
         """Follow the screen's advice for each person until the decision stands."""
         for _ in range(PATIENCE):
-            passage = self.look()
+            passage = self.look_for(visit)
             if passage is None:
                 return
             seen = passage["plate"]

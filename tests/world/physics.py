@@ -24,9 +24,9 @@ def skin_centi_c(person: Person, since_s: float) -> int:
 
 
 def draw_person(rng: Random, number: int, fever_share: float, warmed: int = 0) -> Person:
-    """Draw a person: nobody stands between 37.2 and 37.3 °C, where even a doctor cannot tell."""
+    """Draw a person: nobody stands at 37.3 °C, where two contact thermometers would differ."""
     if rng.random() < fever_share:
-        body = 3730 + min(round(rng.expovariate(1 / 80.0)), 270)
+        body = 3736 + min(round(rng.expovariate(1 / 80.0)), 270)
     else:
         body = min(round(rng.gauss(3645, 22)), 3720)
     bias = max(-35, min(35, round(rng.gauss(0, 12))))

@@ -225,13 +225,13 @@ def measured_stop(lane: Lane, visit: Visit, first: int = 0) -> Process:
     if lane.queue:
         lane.mark(visit, "two vehicles in view")
     yield from lane.guard.attend(visit, first)
-    settle(lane)
+    settle(lane, visit)
 
 
-def settle(lane: Lane) -> None:
+def settle(lane: Lane, visit: Visit) -> None:
     """Open the barrier when the screen says so; nobody is refused by a machine."""
     assert lane.guard is not None
-    passage = lane.guard.look()
+    passage = lane.guard.look_for(visit)
     if passage and passage["decision"] == "admit" and lane.street.chance(0.9):
         lane.guard.open()
 

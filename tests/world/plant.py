@@ -1,0 +1,79 @@
+"""Planted bugs: each swaps one real function for a natural mistake; the checker must catch it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from central import ledger, spans
+from gateway import folding, passage, screening
+from tests.world import cases
+from tests.world.cases import Case
+
+
+@dataclass(frozen=True, slots=True)
+class Bug:
+    """One planted bug: where, what instead, and what it takes to notice."""
+
+    what: str
+    room: Any
+    name: str
+    wrong: Callable[[Any], Any]
+    """Makes the wrong function from the right one."""
+    law: int
+    only: Case | None = None
+    passages: int = 400
+
+    @contextmanager
+    def planted(self) -> Iterator[None]:
+        """Have the bug in place for a while."""
+        right = getattr(self.room, self.name)
+        setattr(self.room, self.name, self.wrong(right))
+        try:
+            yield
+        finally:
+            setattr(self.room, self.name, right)
+
+
+def _never_doubts(_right: Any) -> Any:
+    """Whoever stands in the zone owns every window: the guard never walks ahead."""
+    return lambda *_: ""
+
+
+def _cold_is_normal(right: Any) -> Any:
+    """A forehead too cold to judge is below the limit, hence normal."""
+
+    def judge(*known: Any) -> Any:
+        reading = right(*known)
+        return replace(reading, result="NORMAL") if reading.result == "INVALID_COLD" else reading
+
+    return judge
+
+
+def _high_water(_right: Any) -> Any:
+    """What is not above the highest sequence seen must be a repeat."""
+
+    def sift(_ledger: Any, stream: Any, group: Any) -> Any:
+        fresh = [group[seq] for seq in sorted(group) if seq > stream.top]
+        return fresh, len(group) - len(fresh), []
+
+    return sift
+
+
+def _highest_seen(_right: Any) -> Any:
+    """Acknowledge the highest sequence instead of the highest contiguous one."""
+    return lambda held: held[-1][1] if held else 0
+
+
+def _forgets(_right: Any) -> Any:
+    """After a restart nothing is unfinished."""
+    return lambda _entries: ()
+
+
+BUGS: Final = (
+    Bug("pairing", passage, "_doubt", _never_doubts, 3, cases.guard_ahead),
+    Bug("screening", screening, "judge", _cold_is_normal, 4),
+    Bug("deduplication", ledger.Ledger, "_sift", _high_water, 2),
+    Bug("acknowledgement", spans, "contiguous", _highest_seen, 2),
+    Bug("restart", folding, "fold", _forgets, 2, cases.restart),
+)
