@@ -21,9 +21,8 @@ MARKS = {"C": "confirmed", "S": "one source", "D": "derived"}
 def groups() -> Iterator[tuple[str, click.Command]]:
     """Give our commands by the name they are called by."""
     from central.cli import main as central  # noqa: PLC0415 - what only needs a table loads no cv2.
-    from gateway.cli import main as gateway  # noqa: PLC0415
-
     from demo.__main__ import main as demo  # noqa: PLC0415
+    from gateway.cli import gateway  # noqa: PLC0415
 
     yield "gateway", gateway
     yield "central", central
@@ -34,8 +33,11 @@ def every_command(name: str, command: click.Command) -> Iterator[tuple[str, clic
     """Walk a command and those below it."""
     yield name, command
     if isinstance(command, click.Group):
-        for word in sorted(command.commands):
-            yield from every_command(f"{name} {word}", command.commands[word])
+        context = click.Context(command)
+        for word in command.list_commands(context):
+            below = command.get_command(context, word)
+            assert below is not None
+            yield from every_command(f"{name} {word}", below)
 
 
 def help_of(name: str, command: click.Command) -> str:

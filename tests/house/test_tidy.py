@@ -7,23 +7,37 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.sources import ROOT, imports, line, modules, walk
+from tests.house.sources import ROOT, imports, modules, walk
 
 PURE = (
     "gateway/contract.py", "gateway/events.py", "gateway/passage.py", "gateway/screening.py",
-    "gateway/windows.py", "gateway/core.py", "gateway/view.py", "gateway/tracks.py",
-    "gateway/decision.py", "gateway/alerts.py", "gateway/uplink.py", "central/aggregate.py",
+    "gateway/windows.py", "gateway/core.py", "gateway/view.py", "gateway/work.py",
+    "gateway/decision.py", "gateway/alerts.py", "gateway/presence.py", "gateway/measuring.py",
+    "gateway/guard.py", "gateway/uplink.py", "gateway/folding.py", "gateway/touches.py",
+    "central/aggregate.py", "central/alarms.py", "central/spans.py",
 )  # fmt: skip
+ENTRIES = {
+    "gateway/cli.py": "the process's own entry",
+    "gateway/screen.py": "the screen's thread",
+    "gateway/devices.py": "a serial device's thread",
+    "gateway/camera.py": "the camera process's thread",
+    "gateway/camera_child.py": "the camera process's own entry",
+    "gateway/mqtt.py": "paho's thread",
+    "central/service.py": "the backup's thread",
+    "central/api.py": "the pages' thread",
+    "central/subscriber.py": "paho's thread and its callbacks",
+}
+"""Where a broad `except` may stand, and what enters there."""
 WORLDLY = {
     "time", "datetime.datetime.now", "random", "secrets", "uuid", "os", "pathlib", "socket",
     "threading", "subprocess", "sqlite3", "asyncio", "select", "cv2", "paho", "serial", "numpy",
     "urllib.request", "http.client",
 }  # fmt: skip
 PERSONAL = re.compile(
-    r"plate|text|phone|operator|reason_typed|centi_c|object_c|temperature|estimate|crop|sealed"
+    r"plate|text|phone|operator|reason_typed|centi_c|object_c|temperature|estimate|crop"
 )
 LOGGERS = {"debug", "info", "warning", "error", "exception", "critical", "log"}
-OUTSIDE = re.compile(r"(^|[^A-Za-z0-9._/-])/(work|root|home)/")
+OUTSIDE = re.compile(r"(^|[^A-Za-z0-9._/-])/(work|home)/")
 
 
 def test_pure_files_touch_no_world():
@@ -37,20 +51,19 @@ def test_pure_files_touch_no_world():
         assert not worldly, f"{path} imports {sorted(worldly)}"
 
 
-def test_a_broad_except_stands_only_where_it_says_why():
-    """At a thread's entry or around a library's callback: it reports, and ends or goes on."""
+def test_a_broad_except_stands_only_at_an_entry_and_reports():
     for path, node in walk(ast.ExceptHandler):
         broad = node.type is None or ast.unparse(node.type) in {"Exception", "BaseException"}
-        if not broad:
-            continue
-        said = line(path, node.lineno)
-        reports = any(isinstance(n, ast.Call | ast.Raise) for n in ast.walk(node))
-        assert "BLE001" in said or _reraises(node), f"{path}:{node.lineno} is broad: {said.strip()}"
-        assert reports, f"{path}:{node.lineno} swallows whatever comes"
+        if broad and not _reraises(node):
+            assert path in ENTRIES, f"{path}:{node.lineno} is broad and no entry"
+            reports = any(isinstance(n, ast.Call | ast.Raise) for n in ast.walk(node))
+            assert reports, f"{path}:{node.lineno} swallows whatever comes"
 
 
 def _reraises(node: ast.ExceptHandler) -> bool:
-    return any(isinstance(n, ast.Raise) and n.exc is None for n in ast.walk(node))
+    """Tell whether it cleans up and passes on what came."""
+    last = node.body[-1]
+    return isinstance(last, ast.Raise) and (last.exc is None or last.cause is not None)
 
 
 def test_no_log_call_names_anything_personal():
