@@ -7,9 +7,9 @@ import pytest
 import serial
 
 from drivers import ports
+from drivers.address import centi, read_address
 from drivers.errors import PortLost, PortRefused
 from drivers.ports import open_port
-from drivers.address import centi, read_address
 from drivers.ports.protocol_replay import read_capture
 from drivers.thermometer import Decoder, Sample, load
 from tests.drivers.lines import Wire
