@@ -96,7 +96,8 @@ def main() -> None:
     path.write_text(json.dumps(listed, indent=2) + "\n", encoding="utf-8")
     reader, lines = NetReader.open(given.models), []
     for name, crops in (("held-out crops", real), ("drawn", made)):
-        best = [(found[0].text, found[0].confidence) if (found := reader.read(crop)) else ("", 0.0) for crop, _ in crops]  # fmt: skip
+        read = [reader.read(crop) for crop, _ in crops]
+        best = [(found[0].text, found[0].confidence) if found else ("", 0.0) for found in read]
         rights = [text == label for (text, _), (_, label) in zip(best, crops, strict=True)]
         sure = [confidence for _, confidence in best]
         line = line_of(sure, rights)

@@ -14,7 +14,7 @@ from training.faces import BUILT_IN, Glyphs, Picture, draw_plate, random_plate
 from training.samples import is_held_out, load_crops
 from training.wear import lay, weather
 
-SIDE: Final = 256
+SIDE: Final = 192
 STRIDE: Final = 8
 STEP: Final = 16.0
 Corners = NDArray[np.float32]
@@ -53,7 +53,7 @@ class Street:
         self.standard = Glyphs(data / "ga36_glyphs/font_model")
 
     def batches(self, size: int) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
-        """Give batches: pictures N x 256 x 256 x 3 and targets N x 9 x 32 x 32."""
+        """Give batches: pictures N x 192 x 192 x 3 and targets N x 9 x 24 x 24."""
         while True:
             made = [self.sample() for _ in range(size)]
             yield np.stack([each[0] for each in made]), np.stack([each[1] for each in made])
@@ -105,14 +105,14 @@ class Street:
         return np.asarray(middle + away + rng.normal(0, 0.02 * high, (4, 2)), np.float32)
 
     def cut(self, picture: Picture, plates: list[Corners]) -> tuple[Picture, list[Corners]]:
-        """Take a square of the picture in which a plate is 14 to 150 pixels wide."""
+        """Take a square of the picture in which a plate is 13 to 125 pixels wide."""
         rng = self.rng
         chosen = plates[int(rng.integers(0, len(plates)))] if plates else None
         share = float(np.exp(rng.uniform(np.log(0.4), np.log(1.5))))
         focus = rng.uniform(0, 1, 2) * (picture.shape[1], picture.shape[0])
         if chosen is not None:
             wide = float(np.linalg.norm(chosen[1] - chosen[0]))
-            share = float(np.exp(rng.uniform(np.log(14), np.log(150)))) / wide
+            share = float(np.exp(rng.uniform(np.log(13), np.log(125)))) / wide
             if rng.random() < 0.85:
                 focus = chosen.mean(axis=0)
         share = float(np.clip(share, 0.2, 2.5))
@@ -147,7 +147,7 @@ class Street:
                 top : int((y + high * 0.6) * height), left : int((x + wide * 0.6) * width)
             ]
             part[:] = cv2.blur(part, (61, 61))
-        side = int(rng.integers(140, min(width, height)))
+        side = int(rng.integers(120, min(width, height)))
         left, top = int(rng.integers(0, width - side + 1)), int(rng.integers(0, height - side + 1))
         piece = loaded[top : top + side, left : left + side]
         return np.asarray(cv2.resize(piece, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)

@@ -17,6 +17,8 @@ CHOICES: Final = 6
 """Classes that are considered at each place."""
 BREADTH: Final = 48
 """Beginnings that are kept from place to place."""
+CHANCE_MIN: Final = 0.002
+"""A class less likely than this is considered only where it is the likeliest."""
 
 
 def softmax(logits: Chances, temperature: float = 1.0) -> Chances:
@@ -31,22 +33,33 @@ def texts_of(places: Chances, count: int = 5) -> list[tuple[str, float, tuple[fl
     `places` holds, for each of the 8 places, the probability of each class.
     """
     beams: list[tuple[float, tuple[int, ...]]] = [(1.0, ())]
-    best = np.argsort(-places, axis=1)[:, :CHOICES]
+    best = [_options(chances) for chances in places]
     for place in range(PLACES_MAX):
         longer = []
         for chance, names in beams:
             ended = bool(names) and names[-1] == 0
-            options = (0,) if ended else best[place]
-            longer += [(chance * float(places[place, i]), (*names, int(i))) for i in options]
+            options = [0] if ended else best[place]
+            longer += [(chance * float(places[place, i]), (*names, i)) for i in options]
         longer.sort(key=lambda beam: -beam[0])
         beams = longer[:BREADTH]
     found = []
     for chance, names in beams:
-        text = "".join(CLASSES[i] for i in names)
+        text = _spelt("".join(CLASSES[i] for i in names))
         if kinds_of(text):
             shown = tuple(float(places[place, i]) for place, i in enumerate(names[: len(text)]))
             found.append((text, chance, shown))
     return found[:count]
+
+
+def _spelt(text: str) -> str:
+    """Spell the office's O, which is drawn as a 0 and stands on old official plates only."""
+    return text if kinds_of(text) or text[1:2] != "0" else f"{text[0]}O{text[2:]}"
+
+
+def _options(chances: Chances) -> list[int]:
+    """Give the classes worth considering at a place."""
+    order = np.argsort(-chances)[:CHOICES]
+    return [int(i) for n, i in enumerate(order) if n == 0 or chances[i] >= CHANCE_MIN]
 
 
 def kind_of(text: str, colours: Chances) -> str:

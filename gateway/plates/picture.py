@@ -75,12 +75,11 @@ def within(picture: Picture, side_max: int) -> tuple[Picture, float]:
 
 def widened(corners: Corners, across: float, down: float) -> Corners:
     """Push corners outwards from their middle, along the plate's own sides."""
-    middle = corners.mean(axis=0)
     right = (corners[1] + corners[2] - corners[0] - corners[3]) / 4
     below = (corners[2] + corners[3] - corners[0] - corners[1]) / 4
     signs = np.array(((-1, -1), (1, -1), (1, 1), (-1, 1)), np.float32)
     push = signs[:, :1] * right * (across - 1) + signs[:, 1:] * below * (down - 1)
-    return np.asarray(corners + push + 0 * middle, np.float32)
+    return np.asarray(corners + push, np.float32)
 
 
 def flattened(picture: Picture, corners: Corners, size: tuple[int, int]) -> tuple[Picture, Corners]:

@@ -14,7 +14,10 @@ def places(text, sure=0.9):
     return chances
 
 
-@pytest.mark.parametrize("text", ["鲁A12345", "粤BD12345", "鲁A1234警", "224578使", "粤Z1234港"])
+CLEAR = ["鲁A12345", "粤BD12345", "鲁A1234警", "224578使", "204578使", "粤Z1234港"]
+
+
+@pytest.mark.parametrize("text", CLEAR)
 def test_a_clear_plate_is_read_first_with_the_product_of_its_places(text):
     found = texts_of(places(text))
     assert found[0][0] == text
@@ -27,6 +30,10 @@ def test_the_grammar_forbids_and_the_next_valid_text_stands():
     chances[0] = 0.001
     chances[0, CLASSES.index("8")], chances[0, CLASSES.index("渝")] = 0.6, 0.3
     assert texts_of(chances)[0][0] == "渝A12345"
+
+
+def test_an_office_drawn_as_0_is_spelt_o():
+    assert texts_of(places("粤0A2160"))[0][0] == "粤OA2160"
 
 
 def test_no_valid_text_is_no_text():
