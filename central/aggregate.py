@@ -290,6 +290,10 @@ class Calendar:
         begin = datetime.combine(date.fromisoformat(day), datetime.min.time(), self.zone)
         return int(begin.timestamp() * 1000)
 
+    def day_after(self, day: str) -> str:
+        """Name the day after a day."""
+        return (date.fromisoformat(day) + timedelta(days=1)).isoformat()
+
     def days_before(self, day: str, count: int) -> tuple[str, ...]:
         """Name a day and those before it, newest first."""
         newest = date.fromisoformat(day)

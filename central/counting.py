@@ -126,7 +126,7 @@ class Counting:
             return
         if row["kind"] == "opened":
             yield key_of(stream.number, target[1])
-        elif passage := ref_or_none(msgspec.json.decode(row["open"]).get("passage")):
+        elif passage := ref_or_none(msgspec.json.decode(row["open"], type=contract.Body).passage):
             yield self._key_of(passage, mentioned_by)
 
     def _load(self, keys: Iterable[int]) -> None:

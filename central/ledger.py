@@ -170,7 +170,7 @@ class Ledger:
         for raw in parcel.unread:
             try:
                 key = msgspec.json.decode(raw, type=_Key)
-            except msgspec.DecodeError as error:
+            except contract.UNREADABLE as error:
                 self._refuse(parcel, str(error), raw, arrived_ms)
                 continue
             yield key.stream, _Fresh(key.seq, hashlib.sha256(raw).digest(), _NO_HASH, None, raw)

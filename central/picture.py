@@ -28,13 +28,15 @@ def draw(
 ) -> feeds.Picture:
     """Look at everything once."""
     day, hour = calendar.hour_of(at_ms)
-    heard_hours, heard_days = _heard(db, calendar, day, at_ms)
+    days = _days(db)
+    counted = {one for found in days.values() for one in found}
+    heard_hours, heard_days = _heard(db, calendar, day, counted)
     places = hearing.places()
     spoken = {place for place in places if hearing.of(place).last_ms}
     heard_ms = int(heard_s * 1000)
     return feeds.Picture(
         at_ms=at_ms, day=day, hour=hour,
-        hours=_hours(db, day), days=_days(db), late=_late(db),
+        hours=_hours(db, day), days=days, late=_late(db),
         heard_now=frozenset(place for place in places if hearing.now(place, at_ms, heard_ms)),
         heard_ever=frozenset(spoken | _ever(db)),
         heard_hours=heard_hours, heard_days=heard_days,
@@ -113,37 +115,46 @@ def _ever(db: sqlite3.Connection) -> set[Place]:
 
 
 def _heard(
-    db: sqlite3.Connection, calendar: Calendar, day: str, at_ms: int
+    db: sqlite3.Connection, calendar: Calendar, day: str, counted: Iterable[str]
 ) -> tuple[Mapping[int, frozenset[Place]], Mapping[str, frozenset[Place]]]:
-    oldest_ms = calendar.begin_ms(calendar.days_before(day, feeds.DAYS)[-1])
-    hours: dict[int, set[Place]] = defaultdict(set)
-    days: dict[str, set[Place]] = defaultdict(set)
-    for compound, gate, hour_ms in _heard_hours(db, oldest_ms, at_ms):
-        on, hour = calendar.hour_of(hour_ms)
-        days[on].add((compound, gate))
-        if on == day:
-            hours[hour].add((compound, gate))
+    """Tell who was heard in each hour of today, and on each day that may be shown."""
+    days = sorted({*counted, *calendar.days_before(day, feeds.DAYS)})
+    begin_ms = calendar.begin_ms(day)
+    hours = {hour: begin_ms + hour * _HOUR_MS for hour in range(24)}
+    covers = [
+        ((row[0], row[1]), row[2], row[3])
+        for row in db.execute(
+            "SELECT compound, gate, cover_from_ms, cover_to_ms FROM stream WHERE cover_to_ms >= ?",
+            (calendar.begin_ms(days[0]),),
+        )
+    ]
+    spoken: dict[int, set[Place]] = defaultdict(set)
+    for compound, gate, at in db.execute(
+        "SELECT compound, gate, hour FROM heard WHERE hour >= ?", (begin_ms // _HOUR_MS,)
+    ):
+        spoken[calendar.hour_of(at * _HOUR_MS)[1]].add((compound, gate))
     return (
-        {hour: frozenset(places) for hour, places in hours.items()},
-        {on: frozenset(places) for on, places in days.items()},
+        {
+            hour: frozenset(spoken[hour] | _covering(covers, from_ms, from_ms + _HOUR_MS))
+            for hour, from_ms in hours.items()
+        },
+        {one: frozenset(_heard_on(db, calendar, one, covers)) for one in days},
     )
 
 
-def _heard_hours(
-    db: sqlite3.Connection, oldest_ms: int, at_ms: int
-) -> Iterator[tuple[str, str, int]]:
-    for compound, gate, hour in db.execute(
-        "SELECT compound, gate, hour FROM heard WHERE hour >= ?", (oldest_ms // _HOUR_MS,)
-    ):
-        yield compound, gate, hour * _HOUR_MS
-    for compound, gate, first_ms, last_ms in db.execute(
-        "SELECT compound, gate, cover_from_ms, cover_to_ms FROM stream WHERE cover_to_ms >= ?",
-        (oldest_ms,),
-    ):
-        # A gate's clock may be anywhere; nothing was heard of the future.
-        until_ms = min(last_ms, at_ms)
-        for hour in range(max(first_ms, oldest_ms) // _HOUR_MS, until_ms // _HOUR_MS + 1):
-            yield compound, gate, hour * _HOUR_MS
+def _heard_on(
+    db: sqlite3.Connection, calendar: Calendar, day: str, covers: list[tuple[Place, int, int]]
+) -> set[Place]:
+    from_ms, until_ms = calendar.begin_ms(day), calendar.begin_ms(calendar.day_after(day))
+    rows = db.execute(
+        "SELECT DISTINCT compound, gate FROM heard WHERE hour >= ? AND hour < ?",
+        (from_ms // _HOUR_MS, until_ms // _HOUR_MS),
+    )
+    return {(row[0], row[1]) for row in rows} | _covering(covers, from_ms, until_ms)
+
+
+def _covering(covers: list[tuple[Place, int, int]], from_ms: int, until_ms: int) -> set[Place]:
+    return {place for place, first, last in covers if first < until_ms and last >= from_ms}
 
 
 def _numbers(db: sqlite3.Connection, table: str, number: str) -> Mapping[Place, int]:

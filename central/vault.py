@@ -133,7 +133,7 @@ class Vault:
             body = self._seals.decrypt(row["sealed"])
             plain = msgspec.json.decode(body, type=contract.SEALED[row["kind"]])
             about = msgspec.json.decode(row["open"], type=contract.Body)
-        except (CryptoError, KeyError, ValueError) as error:
+        except (CryptoError, KeyError, RecursionError, ValueError) as error:
             # Kept in the ledger all the same: with the right key or a later version it opens.
             reason = type(error).__name__
             self._db.execute("INSERT OR REPLACE INTO unopened VALUES (?, ?, ?)", (*name, reason))

@@ -546,6 +546,10 @@ encode = _ENCODER.encode
 """Encode any message or body as JSON bytes."""
 
 
+UNREADABLE: Final = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
+"""What msgspec raises for bytes that are not of a contract: wrong, nested too deep, no UTF-8."""
+
+
 class NotUnderstood(ValueError):  # noqa: N818 - a word of the wire, read beside REPEAT and CONFLICT.
     """A message or body that is not of this contract; the text says where and why."""
 
@@ -562,7 +566,7 @@ def decode_batch(payload: bytes) -> list[Entry | NotUnderstood]:
     """
     try:
         raws = _BATCH.decode(payload)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise NotUnderstood(f"entries: {error}") from error
     if len(raws) > BATCH_MAX:
         raise NotUnderstood(f"entries: {len(raws)} in one message, at most {BATCH_MAX}")
@@ -573,7 +577,7 @@ def decode_entry(payload: bytes | Raw) -> Entry:
     """Decode one entry; raises NotUnderstood."""
     try:
         return _ENTRY.decode(payload)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise NotUnderstood(f"entry: {error}") from error
 
 
@@ -590,7 +594,7 @@ def decode_body(entry: Entry) -> Body:
         raise NotUnderstood(f"entry of version {entry.v}, kind {entry.kind!r}")
     try:
         return _BODIES[entry.kind].decode(entry.open)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise NotUnderstood(f"{entry.kind}: {error}") from error
 
 
@@ -598,7 +602,7 @@ def decode(payload: bytes, message: type[M]) -> M:
     """Decode any other message; raises NotUnderstood, for a later version too."""
     try:
         found = msgspec.json.decode(payload, type=message)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise NotUnderstood(f"{message.__name__}: {error}") from error
     version = getattr(found, "v", VERSION)
     if version != VERSION:
