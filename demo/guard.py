@@ -92,6 +92,7 @@ def play(lane: Lane, visit: Visit, came: Callable[[], None]) -> Generator[Until,
     came()
     noticed = lane.camera is None or (yield Until(lambda: lane.passage() is not None, NOTICE_S))
     decision = yield from _screen(lane, visit)
+    _acknowledge(lane)
     yield from _leave(lane)
     return Outcome(noticed, decision)
 
@@ -119,6 +120,14 @@ def _screen(lane: Lane, visit: Visit) -> Generator[Until, bool, str]:
         yield Until(lambda: _plate_known(lane), PLATE_S)
     found = lane.passage()
     return found["decision"] if found is not None else "waiting"
+
+
+def _acknowledge(lane: Lane) -> None:
+    """Touch "seen" on what the screen raises about this lane."""
+    view = lane.page.view
+    for alert in view["alerts"] if view is not None else ():
+        if alert["lane"] == lane.name and alert["state"] in {"unack", "rtnun"}:
+            lane.page.touch("AlertAcknowledged", alert=alert["alert"], by="guard")
 
 
 def _asked_again(persons: list[View]) -> View | None:
