@@ -47,6 +47,7 @@ RANGES: Final[dict[str, tuple[float, float]]] = {
     "sample_gap_s": (0.1, 30),
     "offset_centi_c": (-500, 500),
     "ambient_coefficient": (-1, 1),
+    "box_ambient_centi_c_min": (-5000, 3000),
     "reference_ambient_centi_c": (-2000, 4000),
     "distance_coefficient_centi_c_per_mm": (-20, 20),
     "reference_distance_mm": (1, 1000),

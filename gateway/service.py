@@ -88,6 +88,8 @@ class Service:
         self._boot = clock.kernel_boot()
         self._version = installed_version()
         self._clock = clock.Clock(state=_clock_state(settings))
+        self._watchdog_s = systemd.watchdog_s()
+        self._fed_s = 0.0
         self._wake_at: float | None = None
         self._shown_s = 0.0
         self._retried_s = 0.0
@@ -338,10 +340,12 @@ class Service:
         fault = self.recorder.fault
         if fault is not None and self._faulty_s is None:
             self._faulty_s = now
+            self.upkeep.note(fault)
             _LOG.critical("NOT RECORDED: the journal takes no entry.",
                           extra={"GATE_REASON": str(fault)})  # fmt: skip
         elif fault is None and self._faulty_s is not None:
             self._faulty_s = None
+            self.upkeep.note(None)
             _LOG.warning("The journal takes entries again; what waited is recorded.")
 
     def _show(self, turn: _Turn, now: float, stamp: Stamp) -> None:
@@ -398,7 +402,12 @@ class Service:
         return max(0.0, min(moments) - monotonic())
 
     def _feed_watchdog(self) -> None:
+        """Tell systemd that the loop goes round and the threads are well; not more than needed."""
+        now = monotonic()
+        if self._watchdog_s is None or now < self._fed_s + self._watchdog_s / 4:
+            return
         if self.link.alive and self.equipment.alive:
+            self._fed_s = now
             systemd.notify("WATCHDOG=1")
 
 

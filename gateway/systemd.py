@@ -18,19 +18,24 @@ from typing import Final, TextIO
 from gateway.errors import SecretMissing
 
 JOURNAL_SOCKET: Final = "/run/systemd/journal/socket"
+NOTIFY_S: Final = 0.2
 FIELD_PREFIX: Final = "GATE_"
 _PRIORITIES: Final = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4),
                       (logging.INFO, 6))  # fmt: skip
 
 
 def notify(*lines: str) -> bool:
-    """Send state lines, such as `READY=1`, to the service manager; False when there is none."""
+    """Send state lines, such as `READY=1`, to the service manager; False when it took none.
+
+    A manager that does not read must not hold the gate up.
+    """
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return False
     if address.startswith("@"):
         address = "\0" + address[1:]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+        sender.settimeout(NOTIFY_S)
         try:
             sender.sendto("\n".join(lines).encode(), address)
         except OSError:

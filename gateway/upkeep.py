@@ -69,6 +69,10 @@ class Upkeep:
         except JournalUnwritable as error:
             self._look_at_disk(error)
 
+    def note(self, fault: JournalUnwritable | None) -> None:
+        """Take note at once of a journal that refuses, or takes entries again."""
+        self._look_at_disk(fault)
+
     def make_room(self) -> bool:
         """Give the reserve up to a full disk; False when it is gone already."""
         self.disk = "full"

@@ -162,9 +162,9 @@ class Uplink:
     def reloaded(self) -> None:
         """Take note that the journal no longer holds the same: opened afresh, pruned or buried."""
         self._refresh()
-        if self._connected and self._hello_at is None and self._deadline is None:
-            if any(not course.known for course in self._courses.values()):
-                self._ask(0.0)
+        quiet = self._connected and self._hello_at is None and self._deadline is None
+        if quiet and any(not course.known for course in self._courses.values()):
+            self._ask(0.0)
 
     def tell(self, health: Health) -> None:
         """Have the gate's health published: on change, and each minute."""

@@ -1,0 +1,131 @@
+"""Settings: what is understood, and the first fault with key, value and reason."""
+
+from dataclasses import fields
+
+import pytest
+
+from gateway import config, limits
+from gateway.errors import SecretMissing, SettingsRefused
+from gateway.screening import Limits
+
+GOOD = """
+compound = "c01"
+gate = "east"
+names = { zh = "东门", en = "East gate" }
+data_dir = "/var/lib/gatepost"
+[broker]
+url = "mqtts://broker.example:8884"
+username = "gate-c01-east"
+[seal]
+public_key_file = "/etc/gatepost/seal.pub"
+[[lane]]
+name = "in1"
+way = "in"
+thermometers = ["t1"]
+cameras = ["cam1"]
+zone = [[0.1, 0.4], [0.9, 0.4], [0.9, 1.0], [0.1, 1.0]]
+[[lane]]
+name = "out1"
+way = "out"
+[[thermometer]]
+name = "t1"
+driver = "gy_mcu90614"
+port = "/dev/gate/thermometer"
+[[camera]]
+name = "cam1"
+source = "folder:///var/lib/gatepost/pictures"
+"""
+
+
+def test_a_good_file_is_understood():
+    settings = config.parse(GOOD + "[screening]\nfever_centi_c = 3730\n")
+    assert (settings.broker.host, settings.broker.port, settings.broker.tls) == (
+        "broker.example", 8884, True,
+    )  # fmt: skip
+    assert settings.limits.fever_centi_c == 3730
+    assert [lane.name for lane in settings.lanes] == ["in1", "out1"]
+    assert settings.lanes[0].measures
+    assert not settings.lanes[1].measures
+    assert settings.screen.port == 8480
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('compound = "c01"\n', "", "compound"),
+        ('gate = "east"\n', "", "gate"),
+        ('gate = "east"', 'gate = "East Gate"', "gate = 'East Gate'"),
+        ('data_dir = "/var/lib/gatepost"\n', "", "data_dir"),
+        ("username", "user_name", "user_name"),
+        ("[seal]", "[screening]\nfevr_centi_c = 1\n[seal]", "fevr_centi_c"),
+        ("[seal]", "[screening]\nfever_centi_c = 9900\n[seal]", "screening.fever_centi_c = 9900"),
+        ("[seal]", "[screening]\nfever_centi_c = 37.3\n[seal]", "fever_centi_c"),
+        ("[seal]", "[screening]\nnear_mm = 900\n[seal]", "above far_mm"),
+        ("[seal]", "[uplink]\nwindow = 0\n[seal]", "uplink.window = 0"),
+        ("[seal]", "[uplink]\npatience_s = 50\npatience_s_max = 2\n[seal]", "patience_s"),
+        ("[seal]", "[retention]\nsealed_days = 9999\n[seal]", "retention.sealed_days = 9999"),
+        ("[seal]", '[screen]\nlisten = "0.0.0.0:80"\n[seal]', "loopback|127.0.0.1"),
+        ("[seal]", '[screen]\nlisten = "127.0.0.1:99999"\n[seal]', "99999"),
+        ("mqtts://broker.example:8884", "http://broker", "mqtt://HOST:PORT"),
+        ("mqtts://broker.example:8884", "mqtts://me:secret@broker", "password_credential"),
+        ("mqtts://broker.example:8884", "mqtts://broker:99999", "range"),
+        ('username = "gate-c01-east"', 'cert_file = "x"', "go together"),
+        ('thermometers = ["t1"]', 'thermometers = ["t9"]', "'t9': no such device; there are: t1"),
+        ('thermometers = ["t1"]', "thermometers = []", "'t1': no lane uses it"),
+        ('name = "out1"', 'name = "in1"', "has this name already"),
+        ('way = "out"', 'way = "sideways"', "lane.1.way|sideways"),
+        ('way = "out"', 'way = "out"\ntakes_temperature = true', "no thermometer"),
+        ("zone = [[0.1, 0.4], [0.9, 0.4], [0.9, 1.0], [0.1, 1.0]]", "zone = [[0, 0]]", "corners"),
+        ("[0.9, 1.0]", "[0.9, 1.5]", "1.5"),
+        ("gy_mcu90614", "gy_mcu90615", "gy_mcu90615"),
+        ('compound = "c01"', 'compound = "c01', "no TOML"),
+        ('compound = "c01"', 'compound = "c01"\ntime_zone = "Mars/Olympus"', "Mars/Olympus"),
+    ],
+)
+def test_a_fault_is_refused_with_key_value_and_reason(old, new, said):
+    assert old in GOOD
+    with pytest.raises(SettingsRefused, match=said) as caught:
+        config.parse(GOOD.replace(old, new, 1))
+    assert "secret" not in str(caught.value)
+
+
+def test_every_number_of_the_screening_has_a_range_and_its_default_is_within():
+    numbers = {
+        item.name: item.default
+        for item in fields(Limits)
+        if not isinstance(item.default, (bool, str))
+    }
+    assert numbers.keys() == limits.RANGES.keys()
+    for name, (low, high) in limits.RANGES.items():
+        default = numbers[name]
+        assert default is None or low <= default <= high, name
+
+
+def test_a_file_that_is_not_there_is_said(tmp_path):
+    with pytest.raises(SettingsRefused, match=r"nowhere\.toml"):
+        config.read(tmp_path / "nowhere.toml")
+    (tmp_path / "latin.toml").write_bytes(b"names = '\xe4'")
+    with pytest.raises(SettingsRefused, match="UTF-8"):
+        config.read(tmp_path / "latin.toml")
+
+
+def test_the_password_comes_from_a_credential_or_a_file(tmp_path, monkeypatch):
+    settings = config.parse(GOOD.replace("username", 'password_credential = "mqtt"\nusername'))
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    with pytest.raises(SecretMissing, match="LoadCredential"):
+        config.password(settings.broker)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    with pytest.raises(SecretMissing, match="mqtt"):
+        config.password(settings.broker)
+    (tmp_path / "mqtt").write_text("s3cret\n")
+    assert config.password(settings.broker) == "s3cret"
+    file = tmp_path / "mqtt"
+    settings = config.parse(GOOD.replace("username", f'password_file = "{file}"\nusername'))
+    assert config.password(settings.broker) == "s3cret"
+    assert config.password(config.parse(GOOD).broker) is None
+
+
+def test_the_example_is_understood(pytestconfig):
+    example = pytestconfig.rootpath / "systemd" / "gateway.example.toml"
+    settings = config.read(example)
+    assert settings.lane
