@@ -32,6 +32,7 @@ from gateway.events import (
     PlateTyped,
     PresenceChanged,
     ReadingAssigned,
+    ReadingDismissed,
     RecordingChanged,
     Resumed,
     SampleTaken,
@@ -41,6 +42,7 @@ from gateway.events import (
     Woke,
 )  # fmt: skip
 from gateway.guard import (
+    dismiss_reading,
     touch_again,
     touch_arrival,
     touch_aside,
@@ -188,6 +190,8 @@ def _handle(work: Work, event: Event) -> None:  # noqa: C901, PLR0912, PLR0915 -
             touch_again(work, event)
         case ReadingAssigned():
             touch_reading(work, event)
+        case ReadingDismissed():
+            dismiss_reading(work, event)
         case TemperatureTyped():
             touch_temperature(work, event)
         case PlateTyped():

@@ -29,15 +29,17 @@ TABLE: Final[dict[Result, tuple[Decision, str]]] = {
 
 REASONS: Final = (
     *(reason for _, reason in TABLE.values()),
-    "temperature_not_taken", "not_measured", "override",
+    "temperature_not_taken", "not_measured", "reading_unassigned", "override",
 )  # fmt: skip
 """Every code that the guard's page must be able to say."""
 
 NEXT: Final = (
-    "none", "again", "shelter", "contact", "aim", "wait", "hand", "handover", "measure", "isolate",
+    "none", "again", "shelter", "contact", "aim", "wait", "hand", "handover", "measure",
+    "isolate", "whose",
 )  # fmt: skip
 """Every code for what to do next."""
 
+ADMITS: Final = frozenset(reason for says, reason in TABLE.values() if says == "admit")
 _RANK: Final = {result: rank for rank, result in enumerate(TABLE)}
 _WEIGHT: Final[dict[Decision, int]] = {"refer": 0, "recheck": 1, "admit": 2}
 
@@ -49,18 +51,24 @@ class Advice:
     decision: Decision | None
     reasons: tuple[str, ...]
     findings: tuple[tuple[int, Result], ...]
-    """Persons and results that stand against admission; person 0 is nobody's attempt."""
+    """Persons and results that stand against admission. Person 0 is nobody's attempt; a negative
+    number is that of an unassigned reading."""
 
 
-def advise(passage: Passage, lane: Lane, thermometers_alive: bool) -> Advice:
-    """Decide by the worst person, the last attempt and the lists."""
+def advise(
+    passage: Passage,
+    lane: Lane,
+    thermometers_alive: bool,
+    loose: tuple[tuple[int, Result], ...] = (),
+) -> Advice:
+    """Decide by the worst person, the last attempt, what may be its own, and the lists."""
     results = [(person.number, person.result) for person in passage.persons]
     if passage.failed is not None:
         results.append((0, passage.failed))
     elif not results and lane.measures and lane.thermometers and not thermometers_alive:
         results.append((0, "SENSOR_FAULT"))
     listed = list_findings(passage)
-    if not results and not listed:
+    if not results and not listed and not loose:
         if lane.measures:
             return Advice(None, (), ())
         return Advice("admit", ("temperature_not_taken",), ())
@@ -75,8 +83,12 @@ def advise(passage: Passage, lane: Lane, thermometers_alive: bool) -> Advice:
             decision = says
         if reason not in reasons and not (says == "admit" and reasons and decision != "admit"):
             reasons.append(reason)
+    if loose:
+        decision = "recheck" if decision == "admit" else decision
+        reasons = [reason for reason in reasons if reason not in ADMITS]
+        reasons.append("reading_unassigned")
     findings = tuple(found for found in results if TABLE[found[1]][0] != "admit")
-    return Advice(decision, tuple(reasons), findings)
+    return Advice(decision, tuple(reasons), (*findings, *loose))
 
 
 def list_findings(passage: Passage) -> tuple[str, ...]:
@@ -107,6 +119,8 @@ def next_codes(passage: Passage, lane: Lane, limits: Limits) -> tuple[str, ...]:
             codes.append("isolate")
         if step != "none":
             codes.append(step)
+    if "reading_unassigned" in passage.reasons:
+        codes.append("whose")
     if passage.failed is not None:
         codes.append(next_step(passage.failed, 0, limits))
     elif not passage.persons and "sensor_fault" in passage.reasons:

@@ -86,7 +86,11 @@ class AmbientTold:
 
 @dataclass(frozen=True, slots=True)
 class DeviceStateChanged:
-    """The edge's word on a device; the reason is a code such as `wrong_baud` or `unplugged`."""
+    """The edge's word on a device; the reason is a code such as `wrong_baud` or `unplugged`.
+
+    Each word on a camera, a repeated `ok` too, begins its tracks afresh: numbers from before mean
+    nothing any more. Say it when the camera's child has started anew, and on change only.
+    """
 
     device: str
     state: Literal["ok", "silent", "faulty", "lost"]
@@ -138,6 +142,13 @@ class ReadingAssigned:
     lane: str
     person: int | None = None
     passage: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingDismissed:
+    """An unassigned reading is of nobody here: somebody passing, a slip, a car that left."""
+
+    reading: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,13 +292,14 @@ class Woke:
 Event: TypeAlias = (
     SampleTaken | VehicleSeen | PlateRead | VehicleGone | PresenceChanged | DeviceStateChanged
     | AmbientTold | NextTouched | ArrivalTouched | PersonTouched | AgainTouched | ReadingAssigned
-    | TemperatureTyped | PlateTyped | OverrideTouched | AsideTouched | OpenTouched
-    | EmergencyTouched | AlertAcknowledged | Resumed | ClockChanged | LinkChanged | DiskChanged
+    | ReadingDismissed | TemperatureTyped | PlateTyped | OverrideTouched | AsideTouched
+    | OpenTouched | EmergencyTouched | AlertAcknowledged | Resumed | ClockChanged | LinkChanged | DiskChanged
     | RecordingChanged | DayBegan | Woke
 )  # fmt: skip
 TOUCHES: tuple[type, ...] = (
-    NextTouched, ArrivalTouched, PersonTouched, AgainTouched, ReadingAssigned, TemperatureTyped,
-    PlateTyped, OverrideTouched, AsideTouched, OpenTouched, EmergencyTouched, AlertAcknowledged,
+    NextTouched, ArrivalTouched, PersonTouched, AgainTouched, ReadingAssigned, ReadingDismissed,
+    TemperatureTyped, PlateTyped, OverrideTouched, AsideTouched, OpenTouched, EmergencyTouched,
+    AlertAcknowledged,
 )  # fmt: skip
 """What the screen may send; never dropped from the queue."""
 

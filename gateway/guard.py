@@ -8,7 +8,6 @@ reason, and the emergency opening asks nothing. Pure.
 from dataclasses import replace
 
 from gateway import contract
-from gateway.decision import advise
 from gateway.events import (
     AgainTouched,
     ArrivalTouched,
@@ -21,11 +20,12 @@ from gateway.events import (
     PlateRead,
     PlateTyped,
     ReadingAssigned,
+    ReadingDismissed,
     TemperatureTyped,
 )  # fmt: skip
-from gateway.measuring import assign, release, set_aside, type_value
-from gateway.passage import PULSE_S, Mark, Override, Passage
-from gateway.presence import admit_next, stamp
+from gateway.measuring import assign, drop_loose, release, set_aside, type_value
+from gateway.passage import PULSE_S, Mark, Override, Passage, felt
+from gateway.presence import admit_next, arrive, split, stamp
 from gateway.work import PLATE_CHARACTERS_MAX, Work
 
 
@@ -36,6 +36,16 @@ def _meant(work: Work, lane: str, key: int | None) -> tuple[int, Passage] | None
         return None
     passage = work.find(i, key)
     return None if passage is None else (i, passage)
+
+
+def _of_persons(work: Work, lane: str, key: int | None) -> tuple[int, Passage] | None:
+    """Find the passage for a touch about persons: never one that may be another vehicle's."""
+    found = _meant(work, lane, key)
+    if found is None or found[1].until_s is None:
+        return found
+    i, passage = found
+    fresh = split(work, i, passage)
+    return None if fresh is None or key is not None else (i, fresh)
 
 
 def touch_next(work: Work, event: NextTouched) -> None:
@@ -52,20 +62,20 @@ def touch_next(work: Work, event: NextTouched) -> None:
 def touch_arrival(work: Work, event: ArrivalTouched) -> None:
     """Open a passage for someone whom no sensor sees."""
     i = work.site.lane_of.get(event.lane)
-    if i is not None and work.lanes[i].passage is None:
-        work.open(i, "guard", event.traveller)
+    if i is not None:
+        arrive(work, i, event.traveller)
 
 
 def touch_person(work: Work, event: PersonTouched) -> None:
     """Mark the next window as another person's of this passage."""
-    found = _meant(work, event.lane, event.passage)
+    found = _of_persons(work, event.lane, event.passage)
     if found is not None:
         _mark(work, found[0], Mark(found[1].key, None, work.now))
 
 
 def touch_again(work: Work, event: AgainTouched) -> None:
     """Mark the next window as this person's."""
-    found = _meant(work, event.lane, event.passage)
+    found = _of_persons(work, event.lane, event.passage)
     if found is not None and 1 <= event.person <= len(found[1].persons):
         _mark(work, found[0], Mark(found[1].key, event.person, work.now))
 
@@ -80,7 +90,7 @@ def _mark(work: Work, i: int, mark: Mark) -> None:
 
 def touch_reading(work: Work, event: ReadingAssigned) -> None:
     """Give an unassigned reading to the passage that the guard says."""
-    found = _meant(work, event.lane, event.passage)
+    found = _of_persons(work, event.lane, event.passage)
     loose = next((old for old in work.desk.loose if old.number == event.reading), None)
     if found is None or loose is None or loose.reading.result in ("NO_READING", "NOT_SKIN"):
         return
@@ -90,14 +100,24 @@ def touch_reading(work: Work, event: ReadingAssigned) -> None:
     assign(work, i, passage, event.person, loose)
 
 
+def dismiss_reading(work: Work, event: ReadingDismissed) -> None:
+    """Let an unassigned reading be nobody's: it is on record, and in nobody's way any more."""
+    drop_loose(work, event.reading)
+
+
 def touch_temperature(work: Work, event: TemperatureTyped) -> None:
     """Take a typed value for the person meant: the one named, or marked, or a new one."""
     i = work.site.lane_of.get(event.lane)
     if i is None:
         return
-    passage = work.find(i, event.passage)
+    found = _of_persons(work, event.lane, event.passage)
+    passage = None if found is None else found[1]
     if passage is None:
-        if event.passage is not None or event.person is not None:
+        if (
+            work.lanes[i].passage is not None
+            or event.passage is not None
+            or event.person is not None
+        ):
             return
         state = work.lanes[i]
         if state.watched or state.loops:
@@ -116,7 +136,7 @@ def touch_temperature(work: Work, event: TemperatureTyped) -> None:
 
 def touch_plate(work: Work, event: PlateTyped) -> None:
     """Take the guard's word on the plate: it is final; empty means that there is none."""
-    found = _meant(work, event.lane, event.passage)
+    found = _of_persons(work, event.lane, event.passage)
     if found is None:
         return
     i, passage = found
@@ -142,14 +162,14 @@ def touch_plate(work: Work, event: PlateTyped) -> None:
 
 def touch_override(work: Work, event: OverrideTouched) -> None:
     """Decide against the advice, with a name and a reason; the advice is recorded beside it."""
-    found = _meant(work, event.lane, event.passage)
+    found = _of_persons(work, event.lane, event.passage)
     operator, reason = event.operator.strip(), event.reason.strip()
     if found is None or not operator or not reason:
         return
     i, passage = found
     if event.decision == passage.decision:
         return  # That is the advice, or the same touch again.
-    advice = advise(passage, work.lanes[i].lane, work.alive(i))
+    advice = work.advise(i, passage)
     if event.decision == advice.decision and passage.override is not None:
         passage = replace(passage, override=None)  # Back to the advice, on the record.
     else:
@@ -179,7 +199,12 @@ def touch_open(work: Work, event: OpenTouched) -> None:
     i, passage = found
     if passage.pulsed_s is not None and work.now - passage.pulsed_s < PULSE_S:
         return
-    work.put(i, replace(passage, pulsed_s=work.now, touched_s=work.now))
+    passage = replace(passage, pulsed_s=work.now, touched_s=work.now)
+    state = work.lanes[i]
+    if passage.left_s is None and passage.track is None and not felt(state):
+        # Nothing else would tell that it leaves.
+        passage = replace(passage, left_s=work.now)
+    work.put(i, passage)
     work.pulse(event.lane, "guard", passage.key)
 
 

@@ -4,11 +4,13 @@ Pure; the rules of pairing stand in passage.py, those of judging in screening.py
 """
 
 from dataclasses import replace
+from math import inf
 
 from gateway import contract
 from gateway.passage import (
     ASIDE_MAX,
     ATTEMPTS_KEPT,
+    HOLDING_WAIT_S,
     PERSONS_MAX,
     UNASSIGNED_WAIT_S,
     WALKED_MAX,
@@ -108,7 +110,6 @@ def assign(work: Work, i: int, passage: Passage, number: int | None, loose: Loos
     if _person(passage, number) is None and len(passage.persons) >= PERSONS_MAX:
         return
     drop_loose(work, loose.number)
-    _believe(work, loose.number)
     current = work.find(i, passage.key)
     assert current is not None
     passage = current
@@ -119,17 +120,42 @@ def assign(work: Work, i: int, passage: Passage, number: int | None, loose: Loos
 
 
 def drop_loose(work: Work, number: int) -> None:
-    """Forget an unassigned reading: it found its person, or its time is over."""
+    """Forget an unassigned reading, and the doubt that it cast: it is somebody's, or nobody's."""
     kept = tuple(loose for loose in work.desk.loose if loose.number != number)
     work.desk = replace(work.desk, loose=kept)
+    for i, state in enumerate(work.lanes):
+        tracks = tuple(
+            replace(track, walked=_less(track.walked, number)) if number in track.walked else track
+            for track in state.tracks
+        )
+        work.lanes[i] = replace(state, tracks=tracks)
+        passage = state.passage
+        if passage is not None and number in (*passage.walked, *passage.doubts):
+            passage = replace(
+                passage,
+                walked=_less(passage.walked, number),
+                doubts=_less(passage.doubts, number),
+            )
+            work.settle(i, passage)
+
+
+def _less(numbers: tuple[int, ...], number: int) -> tuple[int, ...]:
+    return tuple(one for one in numbers if one != number)
 
 
 def expire_loose(work: Work) -> None:
     """Forget the unassigned readings that nobody wanted."""
-    oldest_s = work.now - UNASSIGNED_WAIT_S
-    if work.desk.loose and work.desk.loose[0].at_s <= oldest_s:
-        kept = tuple(loose for loose in work.desk.loose if loose.at_s > oldest_s)
-        work.desk = replace(work.desk, loose=kept)
+    while work.desk.loose and loose_due_s(work) <= work.now:
+        drop_loose(work, work.desk.loose[0].number)
+
+
+def loose_due_s(work: Work) -> float:
+    """Say when the oldest unassigned reading is forgotten; one that holds a passage stays."""
+    if not work.desk.loose:
+        return inf
+    oldest = work.desk.loose[0]
+    held = any(state.passage and oldest.holds(state.passage) for state in work.lanes)
+    return oldest.at_s + (HOLDING_WAIT_S if held else UNASSIGNED_WAIT_S)
 
 
 def _person(passage: Passage, number: int | None) -> Person | None:
@@ -233,15 +259,18 @@ def _keep_loose(
         conditions = _conditions(work, lanes[0] if i is None else i, None, None, window)
     reading = judge(window, conditions, work.limits)
     number = work.desk.next_reading
-    if reading.result not in ("NO_READING", "NOT_SKIN"):
-        _doubt_waiting(work, lanes, number)
-    loose = (*work.desk.loose, Loose(number, window, reading, i, work.now, why))
-    work.desk = replace(work.desk, loose=loose[-LOOSE_MAX:], next_reading=number + 1)
+    while len(work.desk.loose) >= LOOSE_MAX:
+        drop_loose(work, work.desk.loose[0].number)
+    loose = Loose(number, window, reading, i, work.now, why)
+    work.desk = replace(work.desk, loose=(*work.desk.loose, loose), next_reading=number + 1)
     _record(work, i, None, reading, flags=(why,) if why else ())
+    if reading.result not in ("NO_READING", "NOT_SKIN"):
+        _cast_doubt(work, lanes, loose)
 
 
-def _doubt_waiting(work: Work, lanes: tuple[int, ...], number: int) -> None:
-    """Note that whoever waits may be measured already: the guard may have walked ahead."""
+def _cast_doubt(work: Work, lanes: tuple[int, ...], loose: Loose) -> None:
+    """Note whose the reading may be: theirs who stand there, or theirs who wait (rules 3, 9)."""
+    number = loose.number
     for i in lanes:
         state = work.lanes[i]
         tracks = tuple(
@@ -251,22 +280,18 @@ def _doubt_waiting(work: Work, lanes: tuple[int, ...], number: int) -> None:
             for track in state.tracks
         )
         work.lanes[i] = replace(state, tracks=tracks)
-
-
-def _believe(work: Work, number: int) -> None:
-    """Take the doubt back: the guard said whose that reading was."""
-    for i, state in enumerate(work.lanes):
-        tracks = tuple(
-            replace(track, walked=tuple(n for n in track.walked if n != number))
-            if number in track.walked
-            else track
-            for track in state.tracks
-        )
         passage = state.passage
-        if passage is not None and number in passage.walked:
-            walked = tuple(n for n in passage.walked if n != number)
-            passage = replace(passage, walked=walked)
-        work.lanes[i] = replace(state, tracks=tracks, passage=passage)
+        if passage is None or not _may_own(passage, loose.window):
+            continue
+        passage = replace(passage, doubts=(*passage.doubts, number)[-WALKED_MAX:])
+        work.settle(i, passage)
+
+
+def _may_own(passage: Passage, window: Window) -> bool:
+    """Say whether a passage stood there in some part of a window."""
+    if passage.left_s is not None and passage.left_s < window.began_s:
+        return False
+    return passage.zone_s <= window.ended_s
 
 
 def _take_back(work: Work, lanes: tuple[int, ...], window: Window) -> bool:

@@ -5,8 +5,9 @@ ambiguous stays unpaired and is shown; it is never guessed.
 
 1. A window belongs to the lane's passage only if the same vehicle stood in the stop zone through
    all of it. What began before the arrival or ended after the leaving is nobody's.
-2. Several in the zone at any moment of the window: nobody's. A person or bicycle beside a vehicle:
-   nobody's. A vehicle driving off unmeasured and still in view: nobody's, it may be the late one.
+2. Several in the zone at any moment of the window: nobody's. A person or bicycle that came
+   beside since the arrival: nobody's (one that came before waits its turn). A vehicle driving off
+   unmeasured and still in view: nobody's, it may be the late one.
 3. With another vehicle waiting in view, the guard may have walked ahead. The one in the zone owns
    the window only if it is its first, and only if no window that is still unassigned was
    taken while it was itself waiting. With a passage set aside, likewise only the first.
@@ -16,18 +17,24 @@ ambiguous stays unpaired and is shown; it is never guessed.
 5. Windows less than `absence_s` apart may be one person or two: the second is nobody's.
 6. Where no witness of presence is alive (a foot lane, a dead camera), a window is the witness of
    one person and opens a passage; the next unmarked one opens the next. A passage that the guard
-   opened there owns its first window. One whose camera died under it owns none without a mark.
+   opened there owns its first window, and is over when he opens the barrier or says that another
+   arrived. One whose camera died under it owns none without a mark.
 7. A thermometer of several lanes: nobody's while more than one of them is, or for want of a
    witness may be, occupied or approached.
-8. After a restart or a dead camera a passage goes on with a track in the zone, but owns no
-   unmarked window until the same plate is read again; another plate is another vehicle.
-9. A plate belongs to the passage whose track carried it, and stays when a later look loses it.
-   Another track in the zone is another passage, as soon as the one before has left the zone.
+8. After a restart or a dead camera a passage is only perhaps the vehicle in the zone: it owns
+   nothing, and takes no touch about persons, until the same plate is read again. Another plate,
+   another kind of traveller, such a touch, or `RESUME_WAIT_S` without the plate: another passage.
+9. An unassigned reading that is not normal may be the passage's own: until the guard says whose it
+   was, the passage in which it was taken is not admitted, and if it speaks of a fever no vehicle
+   that waited then.
+10. A plate belongs to the passage whose track carried it, and stays when a later look loses it.
+    Another track in the zone is another passage, as soon as the one before has left the zone.
 
 Pure: no clock, no disk.
 """
 
 from dataclasses import dataclass, field
+from math import inf
 from typing import Final, Literal, TypeAlias
 
 from gateway.contract import Decision, Result, Traveller, Way
@@ -52,9 +59,14 @@ ASIDE_WAIT_S: Final = 1800.0
 MARK_ASIDE_S: Final = 60.0
 """A mark for a passage aside lapses, lest it take the next vehicle's reading."""
 UNASSIGNED_WAIT_S: Final = 120.0
+HOLDING_WAIT_S: Final = 900.0
+"""How long an unassigned reading stays; longer while a passage is not admitted because of it."""
 PULSE_S: Final = 3.0
 """A second touch on `open` within this is the same touch."""
 TRACKS_MAX: Final = 16
+TRACK_S: Final = 3600.0
+SERVED_S: Final = 120.0
+"""A track whose end was never told is forgotten after this, sooner if its passage is over."""
 ASIDE_MAX: Final = 8
 WALKED_MAX: Final = 4
 PERSONS_MAX: Final = 60
@@ -150,11 +162,11 @@ class Passage:
     left_s: float | None = None
     blind: bool = False
     """Its camera died under it."""
-    unsure: bool = False
-    """Taken up again, and not yet known to be the same vehicle."""
     until_s: float | None = None
-    """Taken up again, and waiting for its track until then."""
+    """Taken up again, and not yet known to be the same vehicle: until then it may turn out so."""
     walked: tuple[int, ...] = ()
+    doubts: tuple[int, ...] = ()
+    """Readings that were unassigned while it stood there."""
     plate: PlateRead | None = None
     typed: bool = False
     """The guard's word on the plate is final."""
@@ -285,14 +297,16 @@ def waiting(state: LaneState) -> int:
 
 def is_beside(state: LaneState) -> bool:
     """Say whether a reading may be that of somebody beside, or of a vehicle driving off."""
-    own = state.passage.track if state.passage is not None else None
+    own, since_s = None, inf
+    if state.passage is not None:
+        own, since_s = state.passage.track, state.passage.zone_s
     for track in state.tracks:
         if (track.camera, track.track) == own:
             continue
         if track.served:
             if not track.measured and state.lane.measures:
                 return True
-        elif track.traveller != "vehicle":
+        elif track.traveller != "vehicle" and (track.in_zone or track.seen_s >= since_s):
             return True
     return False
 
@@ -314,7 +328,7 @@ def claim(state: LaneState, window: Window) -> Claim:
         return nobody("unwatched")
     if passage is None:
         return nobody("empty")
-    if passage.blind or passage.unsure or passage.until_s is not None:
+    if passage.blind or passage.until_s is not None:
         return nobody("unsure")
     if passage.zone_s > began_s:
         return nobody("early")
@@ -347,7 +361,7 @@ def _claim_unwitnessed(state: LaneState, began_s: float) -> Claim:
     passage = state.passage
     if passage is None:
         return Claim("open")
-    if passage.blind or passage.unsure or passage.until_s is not None:
+    if passage.blind or passage.until_s is not None:
         return nobody("unsure")
     if passage.windows == 0:
         return Claim("passage", passage.key) if passage.opened_s <= began_s else nobody("early")

@@ -17,7 +17,7 @@ from gateway.events import (
     VehicleGone,
     VehicleSeen,
 )  # fmt: skip
-from gateway.measuring import expire_loose, take_window
+from gateway.measuring import expire_loose, loose_due_s, take_window
 from gateway.passage import (
     ADOPT_S,
     ASIDE_WAIT_S,
@@ -26,8 +26,9 @@ from gateway.passage import (
     MARK_ASIDE_S,
     RESUME_AWAY_S_MAX,
     RESUME_WAIT_S,
+    SERVED_S,
+    TRACK_S,
     TRACKS_MAX,
-    UNASSIGNED_WAIT_S,
     How,
     LaneState,
     Override,
@@ -37,6 +38,7 @@ from gateway.passage import (
     felt,
     is_beside,
     is_crowded,
+    owner,
     waiting,
 )  # fmt: skip
 from gateway.windows import flush
@@ -48,23 +50,20 @@ from gateway.work import Work
 def see_vehicle(work: Work, event: VehicleSeen) -> None:
     """Take a track that came into view, or entered or left the zone."""
     i = work.site.lane_of.get(event.lane)
-    if i is None or not _knows_camera(work, i, event.camera):
+    if i is None or event.camera not in work.lanes[i].lane.cameras:
         return
     stamp(work, i)
-    state = work.lanes[i]
-    old = _find(state, event.camera, event.track)
-    if old is None:
-        track = Track(event.camera, event.track, event.traveller, False, work.now)
-        tracks = (*state.tracks, track)
-        if len(tracks) > TRACKS_MAX:
-            tracks = _forget_one(tracks, state)
-    else:
-        track, tracks = old, state.tracks
+    state, now = work.lanes[i], work.now
+    tracks = state.tracks
+    track = _find(state, event.camera, event.track)
+    if track is None:
+        track = Track(event.camera, event.track, event.traveller, False, now)
+        tracks = (*_still_true(state, now), track)
     entered = event.in_zone and not track.in_zone
     left = track.in_zone and not event.in_zone
     track = replace(
         track, in_zone=event.in_zone, traveller=event.traveller,
-        zone_s=work.now if entered else track.zone_s,
+        zone_s=now if entered else track.zone_s,
     )  # fmt: skip
     work.lanes[i] = replace(state, tracks=_with(tracks, track))
     if entered:
@@ -85,7 +84,11 @@ def lose_vehicle(work: Work, event: VehicleGone) -> None:
         return
     work.lanes[i] = replace(state, tracks=tuple(old for old in state.tracks if old != track))
     passage = state.passage
-    if passage is None or passage.track != (event.camera, event.track):
+    if passage is None:
+        return
+    if passage.track != (event.camera, event.track):
+        if not event.turned:
+            _unmask(work, i, passage, track)
         return
     if event.turned:
         _end(work, i, passage, "turned")
@@ -115,35 +118,29 @@ def read_plate(work: Work, event: PlateRead) -> None:
     passage = state.passage
     if passage is None or passage.track != (event.camera, event.track):
         return
-    if passage.unsure:
-        passage = _recognise(work, i, passage, track)
-    if passage is not None and passage.track is not None:
+    if passage.until_s is None:
         work.take_plate(i, passage, event)
+    else:
+        _recognise(work, i, passage, track)
 
 
 def _enter(work: Work, i: int, track: Track) -> None:
     """Give a track in the zone its place: the passage's, a new one's, or one too many."""
-    state, now = work.lanes[i], work.now
-    passage, name = state.passage, (track.camera, track.track)
+    passage, now = work.lanes[i].passage, work.now
+    name = (track.camera, track.track)
     if passage is None:
         if not track.served:
             work.open(i, "track", track.traveller, track=track)
-        return
-    if passage.track == name:
+    elif passage.track == name:
         work.put(i, replace(passage, left_s=None, zone_s=now, touched_s=now))
     elif track.served:
         return
-    elif passage.until_s is not None or (passage.blind and passage.track is None):
-        recent = passage.blind is False or now - passage.touched_s <= RESUME_AWAY_S_MAX
-        if not recent:
-            _end(work, i, passage, "left")
-            return
-        passage = replace(
-            passage, track=name, until_s=None, blind=False, unsure=True, zone_s=now, touched_s=now
-        )
+    elif passage.track is None and (passage.blind or passage.until_s is not None):
+        until_s = now + RESUME_WAIT_S if passage.until_s is None else passage.until_s
+        passage = replace(passage, track=name, until_s=until_s, blind=False, zone_s=now)
         work.put(i, passage)
         _recognise(work, i, passage, track)
-    elif passage.track is None and _is_fresh(passage, now):
+    elif passage.track is None and passage.left_s is None and now - passage.opened_s <= ADOPT_S:
         passage = replace(passage, track=name, touched_s=now, walked=track.walked)
         work.put(i, passage)
         if track.plate is not None:
@@ -152,23 +149,67 @@ def _enter(work: Work, i: int, track: Track) -> None:
         _end(work, i, passage, "left")
 
 
-def _is_fresh(passage: Passage, now: float) -> bool:
-    return passage.left_s is None and now - passage.opened_s <= ADOPT_S
-
-
-def _recognise(work: Work, i: int, passage: Passage, track: Track) -> Passage | None:
+def _recognise(work: Work, i: int, passage: Passage, track: Track) -> None:
     """See whether a passage taken up again is the vehicle in the zone: by its plate alone."""
+    if passage.traveller not in {"unknown", track.traveller}:
+        split(work, i, passage)
+        return
     known, seen = passage.plate, track.plate
     if known is None or seen is None or known.status != "read" or seen.status != "read":
-        return passage
-    if known.text == seen.text:
-        passage = replace(passage, unsure=False)
-        work.put(i, passage)
-        return passage
-    passage = replace(passage, track=None)  # The track is the next vehicle's.
+        return
+    if known.text != seen.text:
+        split(work, i, passage)
+        return
+    passage = replace(passage, until_s=None, touched_s=work.now)
+    work.put(i, passage)
+    work.take_plate(i, passage, seen)
+
+
+def split(work: Work, i: int, passage: Passage) -> Passage | None:
+    """Close a passage taken up again; what stands at the line is another, or may be (rule 8)."""
+    if passage.track is None and not felt(work.lanes[i]):
+        return None
+    passage = replace(passage, track=None)  # The track is not its own.
     work.put(i, passage)
     _end(work, i, passage, "interrupted")
     return work.lanes[i].passage
+
+
+def _unmask(work: Work, i: int, passage: Passage, track: Track) -> None:
+    """Give up a vehicle that another one, which came later, seems to have driven through.
+
+    Its track was never ended: the camera lost it. The other one stood there and is counted.
+    """
+    front = owner(work.lanes[i])
+    if (
+        front is None
+        or not front.in_zone
+        or track.served
+        or not front.zone_s < track.zone_s
+        or {front.traveller, track.traveller} != {"vehicle"}
+    ):
+        return
+    state = work.lanes[i]
+    work.lanes[i] = replace(state, tracks=tuple(old for old in state.tracks if old != front))
+    work.close(i, passage, "left")
+    through = work.open(i, "track", track.traveller, track=track, since_s=track.zone_s)
+    _end(work, i, through, "left")
+
+
+def _still_true(state: LaneState, now: float) -> tuple[Track, ...]:
+    """Forget tracks whose end was never told, and the least of too many."""
+    own = None if state.passage is None else state.passage.track
+    kept = [
+        track
+        for track in state.tracks
+        if (track.camera, track.track) == own
+        or now - max(track.seen_s, track.zone_s) < (SERVED_S if track.served else TRACK_S)
+    ]
+    if len(kept) >= TRACKS_MAX:
+        others = [track for track in kept if (track.camera, track.track) != own]
+        worst = min(others, key=lambda track: (track.in_zone, not track.served, track.seen_s))
+        kept.remove(worst)
+    return tuple(kept)
 
 
 def _leave(work: Work, i: int, track: Track) -> None:
@@ -187,6 +228,9 @@ def _end(work: Work, i: int, passage: Passage, how: How) -> None:
     """Close a passage and let the next one in the zone begin."""
     work.close(i, passage, how)
     admit_next(work, i)
+    state = work.lanes[i]
+    if how == "interrupted" and state.passage is None and felt(state):
+        _open_felt(work, i)
 
 
 def admit_next(work: Work, i: int) -> None:
@@ -221,10 +265,6 @@ def stamp(work: Work, i: int) -> None:
         )
 
 
-def _knows_camera(work: Work, i: int, camera: str) -> bool:
-    return camera in work.lanes[i].lane.cameras
-
-
 def _find(state: LaneState, camera: str, number: int) -> Track | None:
     for track in state.tracks:
         if track.track == number and track.camera == camera:
@@ -239,14 +279,6 @@ def _with(tracks: tuple[Track, ...], track: Track) -> tuple[Track, ...]:
     return tuple(track if (old.camera, old.track) == name else old for old in tracks)
 
 
-def _forget_one(tracks: tuple[Track, ...], state: LaneState) -> tuple[Track, ...]:
-    """Forget the oldest track that matters least: more were in view than a lane can hold."""
-    own = None if state.passage is None else state.passage.track
-    others = [track for track in tracks[:-1] if (track.camera, track.track) != own]
-    worst = min(others, key=lambda track: (track.in_zone, not track.served, track.seen_s))
-    return tuple(track for track in tracks if track is not worst)
-
-
 # --- Loops, distance sensors, devices -------------------------------------------------------
 
 
@@ -257,20 +289,49 @@ def feel(work: Work, event: PresenceChanged) -> None:
         return
     stamp(work, i)
     state = work.lanes[i]
+    old = tuple(loop for loop in state.loops if loop[0] == event.witness)
     loops = tuple(loop for loop in state.loops if loop[0] != event.witness)
     state = replace(state, loops=(*loops, (event.witness, event.present)))
     work.lanes[i] = state
-    passage = state.passage
-    if felt(state):
-        if passage is None and not any(t.in_zone for t in state.tracks):
-            traveller: contract.Traveller = "person" if state.lane.way == "foot" else "vehicle"
-            work.open(i, event.witness, traveller)
-        elif passage is not None and passage.track is None and passage.left_s is not None:
-            _end(work, i, passage, "left")
-            if work.lanes[i].passage is None:
-                feel(work, event)
-    elif passage is not None and passage.track is None and passage.until_s is None:
+    passage, was = state.passage, bool(old) and old[0][1]
+    if passage is None:
+        if felt(state) and not any(track.in_zone for track in state.tracks):
+            _open_felt(work, i)
+    elif passage.track is not None or passage.until_s is not None:
+        return
+    elif not felt(state):
         work.put(i, replace(passage, left_s=work.now))
+    elif event.present and not was and (passage.blind or not _is_fresh(passage, work.now)):
+        # Something drove up, and nothing else holds the one before.
+        work.close(i, passage, "left")
+        _open_felt(work, i)
+
+
+def _open_felt(work: Work, i: int) -> None:
+    """Open a passage for what a loop or distance sensor feels."""
+    state = work.lanes[i]
+    witness = next(name for name, present in state.loops if present)
+    traveller: contract.Traveller = "person" if state.lane.way == "foot" else "vehicle"
+    work.open(i, "loop" if witness == "loop" else "distance", traveller)
+
+
+def _is_fresh(passage: Passage, now: float) -> bool:
+    return passage.left_s is None and now - passage.opened_s <= ADOPT_S
+
+
+def arrive(work: Work, i: int, traveller: contract.Traveller) -> None:
+    """Open a passage for whom the guard sees and no sensor does.
+
+    A passage that nothing holds, and in which somebody was measured, is over then.
+    """
+    state = work.lanes[i]
+    passage = state.passage
+    if passage is not None:
+        held = passage.track is not None or felt(state)
+        if held or passage.windows == 0 or _is_fresh(passage, work.now):
+            return
+        work.close(i, passage, "left" if passage.until_s is None else "interrupted")
+    work.open(i, "guard", traveller)
 
 
 def change_device(work: Work, event: DeviceStateChanged) -> None:
@@ -279,25 +340,11 @@ def change_device(work: Work, event: DeviceStateChanged) -> None:
     if index is None:
         return
     device = work.desk.devices[index]
-    if (device.state, device.reason) == (event.state, event.reason):
-        return
-    devices = list(work.desk.devices)
-    devices[index] = replace(device, state=event.state, reason=event.reason)
-    work.desk = replace(work.desk, devices=tuple(devices))
-    work.record(
-        contract.DeviceChanged(device=event.device, state=event.state, reason=event.reason), None
-    )
-    camera = device.kind == "camera"
-    if event.state == "ok":
-        work.calm(f"device-{event.device}")
-    else:
-        word = {"silent": "lost", "lost": "lost", "faulty": "faulty"}[event.state]
-        work.alarm(
-            f"device-{event.device}", f"device_{word}", 3 if camera else 2, device=event.device
-        )
-    if camera:
+    if (device.state, device.reason) != (event.state, event.reason):
+        _tell_device(work, index, event)
+    if device.kind == "camera":
         for i in work.site.watching.get(event.device, ()):
-            _watch(work, i, event.device, event.state == "ok")
+            _watch(work, i, event.device)
         return
     for i in work.site.measuring.get(event.device, ()):
         passage = work.lanes[i].passage
@@ -305,26 +352,39 @@ def change_device(work: Work, event: DeviceStateChanged) -> None:
             work.settle(i, passage)
 
 
-def _watch(work: Work, i: int, camera: str, alive: bool) -> None:
-    """Note that a camera came or went; what a dead one saw is unknown from here on."""
+def _tell_device(work: Work, index: int, event: DeviceStateChanged) -> None:
+    devices = list(work.desk.devices)
+    devices[index] = replace(devices[index], state=event.state, reason=event.reason)
+    work.desk = replace(work.desk, devices=tuple(devices))
+    work.record(
+        contract.DeviceChanged(device=event.device, state=event.state, reason=event.reason), None
+    )
+    if event.state == "ok":
+        work.calm(f"device-{event.device}")
+        return
+    what = "device_faulty" if event.state == "faulty" else "device_lost"
+    priority = 3 if devices[index].kind == "camera" else 2
+    work.alarm(f"device-{event.device}", what, priority, device=event.device)
+
+
+def _watch(work: Work, i: int, camera: str) -> None:
+    """Begin a camera's tracks afresh: it came, or went, and what it saw before means nothing."""
     stamp(work, i)
     state = work.lanes[i]
-    names = state.lane.cameras
     states = work.desk.devices
+    names = state.lane.cameras
     watched = any(states[work.site.device_of[name]].state == "ok" for name in names)
     watched_s = work.now if watched and not state.watched else state.watched_s
-    state = replace(state, watched=watched, watched_s=watched_s)
-    if not alive:
-        state = replace(state, tracks=tuple(t for t in state.tracks if t.camera != camera))
-    work.lanes[i] = state
+    tracks = tuple(track for track in state.tracks if track.camera != camera)
+    work.lanes[i] = replace(state, watched=watched, watched_s=watched_s, tracks=tracks)
     passage = state.passage
-    if not alive and passage is not None and passage.track and passage.track[0] == camera:
-        blind = not felt(state)
-        passage = replace(passage, track=None, blind=blind, touched_s=work.now)
-        if passage.left_s is not None:
-            _end(work, i, passage, "left")
-        else:
-            work.put(i, passage)
+    if passage is None or passage.track is None or passage.track[0] != camera:
+        return
+    if passage.left_s is not None:
+        _end(work, i, passage, "left")
+        return
+    blind = passage.until_s is None and not felt(state)
+    work.put(i, replace(passage, track=None, blind=blind, touched_s=work.now))
 
 
 # --- Restart --------------------------------------------------------------------------------
@@ -359,7 +419,7 @@ def _unfold(work: Work, i: int, unfinished: Unfinished) -> Passage:
     said = None if plate is None else (plate.status, plate.text)
     passage = Passage(
         unfinished.passage, unfinished.traveller, "guard", work.now, work.now, work.now,
-        until_s=work.now + RESUME_WAIT_S, unsure=True, plate=plate, plate_recorded=said,
+        until_s=work.now + RESUME_WAIT_S, plate=plate, plate_recorded=said,
         persons=persons, windows=len(persons), revision=unfinished.revision, resumed=True,
     )  # fmt: skip
     advice = advise(passage, work.lanes[i].lane, thermometers_alive=True)
@@ -404,7 +464,8 @@ def _expire_lane(work: Work, i: int) -> None:
         elif passage.left_s is not None:
             how = "left"
         stamp(work, i)
-        _end(work, i, passage, how)
+        if how != "interrupted" or split(work, i, passage) is None:
+            _end(work, i, passage, how)
     for old in state.aside:
         if old.touched_s + ASIDE_WAIT_S <= now:
             work.close(i, old, "timeout")
@@ -446,6 +507,4 @@ def _passage_due_s(state: LaneState, passage: Passage) -> float:
 def wake_s(work: Work) -> float:
     """Say when the gate, apart from its open windows, wants to be woken."""
     soonest = min((due_s(state) for state in work.lanes), default=inf)
-    if work.desk.loose:
-        soonest = min(soonest, work.desk.loose[0].at_s + UNASSIGNED_WAIT_S)
-    return soonest
+    return min(soonest, loose_due_s(work))

@@ -89,7 +89,7 @@ def _passage(gate: Gate, i: int, state: LaneState, passage: Passage, now: float)
         "traveller": passage.traveller,
         "since_s": _age(now, passage.opened_s),
         "recorded": gate.desk.not_recorded == 0,
-        "unsure": passage.unsure,
+        "unsure": passage.until_s is not None,
         "plate": _plate(passage) if lane.way != "foot" else None,
         "persons": [_person(state, passage, one, limits, now) for one in passage.persons],
         "measuring": here and _is_measuring(gate, i),

@@ -12,7 +12,7 @@ from typing import Final, Literal, TypeAlias
 from gateway import alerts, contract
 from gateway.alerts import Alert
 from gateway.contract import Clock
-from gateway.decision import advise, in_force
+from gateway.decision import Advice, advise, in_force
 from gateway.events import Effect, KeepCrop, PlateRead, PulseBarrier, Record
 from gateway.passage import How, LaneState, Last, Passage, Track, Witness
 from gateway.screening import Limits, Reading, Window
@@ -59,6 +59,13 @@ class Loose:
     lane: int | None
     at_s: float
     why: str
+
+    def holds(self, passage: Passage) -> bool:
+        """Say whether this reading, while it is nobody's, keeps a passage from admission."""
+        result = self.reading.result
+        if self.number in passage.walked:
+            return result in ("RECHECK", "INVALID_HOT")
+        return self.number in passage.doubts and result != "NORMAL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,12 +272,19 @@ class Work:
         self.put(i, passage)
         return passage
 
+    def advise(self, i: int, passage: Passage) -> Advice:
+        """Ask the table what to do with a passage."""
+        loose = tuple(
+            (-one.number, one.reading.result) for one in self.desk.loose if one.holds(passage)
+        )
+        return advise(passage, self.lanes[i].lane, self.alive(i), loose)
+
     def settle(
         self, i: int, passage: Passage, sealed: contract.SealedOverride | None = None
     ) -> Passage:
         """Decide anew; write it down if it changed, raise and clear alerts, open if told to."""
         lane = self.lanes[i].lane
-        advice = advise(passage, lane, self.alive(i))
+        advice = self.advise(i, passage)
         override = in_force(advice, passage.override)
         decision, reasons, advised = advice.decision, advice.reasons, None
         if override is not None:
