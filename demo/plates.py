@@ -67,7 +67,9 @@ def _truth(path: Path) -> dict[Lane, list[list[str]]]:
     return came
 
 
-def _seen(journals: dict[str, Path], box: SealedBox[PrivateKey]) -> dict[Lane, list[tuple[str, str]]]:
+def _seen(
+    journals: dict[str, Path], box: SealedBox[PrivateKey]
+) -> dict[Lane, list[tuple[str, str]]]:
     found: dict[Lane, list[tuple[str, str]]] = {}
     sql = (
         "SELECT s.stream || '/' || (e.id - s.base), e.kind, e.open, e.sealed FROM entry e "
