@@ -81,6 +81,15 @@ class Jump:
     jump_ms: int
 
 
+def jump_between(before: Stamp, after: Stamp) -> Jump | None:
+    """Tell what happened to the wall clock between two moments of one boot; None: nothing."""
+    jump_ms = (after.at_ms - after.mono_ms) - (before.at_ms - before.mono_ms)
+    jumped = abs(jump_ms) > JUMP_MS
+    if not jumped and before.clock == after.clock:
+        return None
+    return Jump(after.clock, before.clock, jump_ms if jumped else 0)
+
+
 class Clock:
     """Looks at the clocks for the one loop."""
 

@@ -159,6 +159,16 @@ class CameraSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     source: Annotated[str, Meta(min_length=1)]
     reads_max: Annotated[int, Meta(ge=1, le=100)] = 8
     """Plate readings a track, at most."""
+    approach: Literal["top", "bottom", "left", "right"] = "top"
+    """The side of the picture from which vehicles come; who leaves by it has turned."""
+    parked_s: Annotated[float, Meta(ge=60, le=86_400)] = 1800.0
+    """What has not moved for so long is part of the scene."""
+
+
+class PlateSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How plates are read."""
+
+    reader: Literal["net", "tesseract"] = "net"
 
 
 class UplinkSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -205,6 +215,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     lane: Annotated[tuple[LaneSettings, ...], Meta(min_length=1, max_length=16)]
     thermometer: tuple[ThermometerSettings, ...] = ()
     camera: tuple[CameraSettings, ...] = ()
+    plates: PlateSettings = PlateSettings()
     screening: Screening = Screening()  # type: ignore[valid-type]
     uplink: UplinkSettings = UplinkSettings()
     retention: Retention = Retention()

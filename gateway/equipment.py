@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
+from gateway.camera import Cameras
 from gateway.config import Settings
 from gateway.contract import DeviceHealth
 from gateway.devices import Line, SerialDevices
@@ -37,11 +38,10 @@ class Equipment:
     ) -> None:
         lines = [Line(item.name, item.driver, item.port) for item in settings.thermometer]
         self._parts: list[Devices] = [SerialDevices(lines, inbox, ended("devices"))]
-        self._threads = frozenset(f"{THREADS}{line.name}" for line in lines)
+        self._threads = {f"{THREADS}{line.name}" for line in lines}
         if settings.camera:
-            from gateway.camera import Cameras  # noqa: PLC0415 - it brings OpenCV's settings.
-
             self._parts.append(Cameras.of(settings, inbox, ended("camera")))
+            self._threads.add("cameras")
         self._running = False
 
     def start(self) -> None:
@@ -63,5 +63,5 @@ class Equipment:
 
     @property
     def alive(self) -> bool:
-        """Whether each serial device still has its thread."""
+        """Whether all devices still have their threads."""
         return self._threads <= {thread.name for thread in threading.enumerate()}

@@ -355,6 +355,17 @@ class Journal:
         )
         return tuple(_entry(row, self._stream_at(row[0])) for row in reversed(rows))
 
+    def newest_moment(self) -> Stamp | None:
+        """Give the moment of the newest entry, when it is of this boot and understood."""
+        for entry in self.newest(1):
+            if self._streams[entry.stream].boot == self._origin.boot:
+                try:
+                    body = contract.decode_body(entry)
+                except contract.NotUnderstood:
+                    return None
+                return Stamp(body.at_ms, body.mono_ms, body.clock)
+        return None
+
     def since(self, at_ms: int, kinds: Sequence[str]) -> tuple[Entry, ...]:
         """Give the entries of some kinds recorded since a moment, in order."""
         places = ",".join("?" * len(kinds))

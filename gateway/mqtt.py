@@ -27,6 +27,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from gateway.errors import SecretMissing
 from gateway.uplink import Out
 
 CONNECT_S: Final = 10.0
@@ -316,9 +317,18 @@ def _reason(code: MQTTErrorCode) -> str:
 
 
 def tls_context(ca_file: str | None, cert_file: str | None, key_file: str | None) -> ssl.SSLContext:
-    """Trust the site's authority, or the system's; show our certificate when there is one."""
-    context = ssl.create_default_context(cafile=ca_file)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if cert_file is not None:
-        context.load_cert_chain(cert_file, key_file)
+    """Trust the site's authority, or the system's; show our certificate when there is one.
+
+    Raises SecretMissing when a file cannot be read or is no certificate.
+    """
+    try:
+        context = ssl.create_default_context(cafile=ca_file)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if cert_file is not None:
+            context.load_cert_chain(cert_file, key_file)
+    except OSError as error:
+        files = ", ".join(name for name in (ca_file, cert_file, key_file) if name)
+        raise SecretMissing(
+            f"Of {files} not all can be read as certificates and key ({error})."
+        ) from error
     return context

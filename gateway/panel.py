@@ -15,7 +15,7 @@ from gateway import contract, core, events
 from gateway.config import Settings
 from gateway.desk import Desk, Note
 from gateway.equipment import Equipment
-from gateway.errors import JournalUnwritable
+from gateway.errors import GateBusy, JournalUnwritable
 from gateway.journal import Stamp
 from gateway.recorder import Recorder
 from gateway.screen import Screen
@@ -49,11 +49,17 @@ class Panel:
     ) -> Screen:
         """Open the guard's page."""
         listen = self._settings.screen
-        screen = Screen(
-            listen.host, listen.port, touch, self._crops.get, language=listen.language,
-            lanes=[lane.name for lane in self._settings.lane],
-            home_province=listen.home_province, failed=failed,
-        )  # fmt: skip
+        try:
+            screen = Screen(
+                listen.host, listen.port, touch, self._crops.get, language=listen.language,
+                lanes=[lane.name for lane in self._settings.lane],
+                home_province=listen.home_province, failed=failed,
+            )  # fmt: skip
+        except OSError as error:
+            raise GateBusy(
+                f"The guard's page cannot listen on {listen.listen} ({error.strerror}): end the"
+                " other program, or set another screen.listen."
+            ) from error
         screen.start()
         return screen
 
