@@ -115,25 +115,27 @@ FACT_KINDS: Final = frozenset({"opened", "reading", "plate", "decided", "closed"
 def join(facts: Facts, own: str, stream: str, seq: int, body: contract.Body) -> Facts:
     """Join one entry's fact to a passage's; the same entry twice changes nothing."""
     where = "" if stream == own else stream
+    readings, plates, decisions, closings = facts[1:]
     match body:
         case contract.Opened():
             opened = OpenedFact(body.at_ms, body.mono_ms, body.clock, body.way, body.traveller)
-            return facts._replace(opened=opened)
+            return Facts(opened, *facts[1:])
         case contract.ReadingTaken():
             reading = ReadingFact(where, seq, body.person)
-            return facts._replace(readings=_with(facts.readings, reading))
+            readings = _with(readings, reading)
         case contract.PlateSeen():
             plate = PlateFact(where, seq, body.at_ms, body.status)
-            return facts._replace(plates=_with(facts.plates, plate))
+            plates = _with(plates, plate)
         case contract.Decided():
             overridden = body.advice is not None and body.advice != body.decision
             decided = DecidedFact(where, seq, body.revision, body.decision, overridden)
-            return facts._replace(decisions=_with(facts.decisions, decided))
+            decisions = _with(decisions, decided)
         case contract.Closed():
             closed = ClosedFact(where, seq, body.how == "turned")
-            return facts._replace(closings=_with(facts.closings, closed))
+            closings = _with(closings, closed)
         case _:
             raise AssertionError(type(body))
+    return Facts(facts.opened, readings, plates, decisions, closings)
 
 
 def _with(facts: tuple[F, ...], fact: F) -> tuple[F, ...]:

@@ -18,6 +18,7 @@ import msgspec
 from nacl.public import PrivateKey
 
 from central import backup, clock, config, reading
+from central.alarms import TROUBLES
 from central.api import Pages
 from central.config import Settings, Site, VaultSettings
 from central.errors import CentralError, LedgerUnreadable, SettingsRefused
@@ -213,6 +214,21 @@ def _read(path: str, look: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
     with closing(reading.open_read_only(str(settings.ledger_path))) as db:
         db.execute("BEGIN")  # One moment for all the queries.
         return look(db)
+
+
+@main.command()
+@_CONFIG
+@click.option("--compound", required=True, help="The compound that the alarm names.")
+@click.option("--gate", required=True, help="The gate that the alarm names.")
+@click.option("--what", required=True, type=click.Choice(sorted(TROUBLES)), help="The trouble.")
+@click.option("--by", required=True, metavar="ROLE", help="Who has seen it: a role, not a name.")
+def acknowledge(path: str, compound: str, gate: str, what: str, by: str) -> None:
+    """Close an alarm of the ledger (conflict, fork, lost entries ...) that somebody has seen."""
+    with _exits():
+        settings, _ = config.read(path)
+        closed = reading.acknowledge(settings.ledger_path, (compound, gate), what, by)
+    click.echo(f"{closed} acknowledged")
+    sys.exit(0 if closed else 1)
 
 
 @main.command()

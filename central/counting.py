@@ -207,14 +207,17 @@ class Counting:
             " adrift = excluded.adrift, facts = excluded.facts",
             [(key, _adrift(self._facts[key]), _ENCODE(self._facts[key])) for key in touched],
         )
+        if not deltas:
+            return
         moved = {bucket: counts for bucket, counts in deltas.items() if any(counts)}
         self._db.executemany(_UPSERT, [(*bucket, *counts) for bucket, counts in moved.items()])
         today = self._calendar.day_of(arrived_ms)
         late = {bucket[:3] for bucket in moved if bucket[2] < today}
-        self._db.executemany(
-            "INSERT INTO day VALUES (?, ?, ?, 1) ON CONFLICT DO UPDATE SET late = late + 1",
-            list(late),
-        )
+        if late:
+            self._db.executemany(
+                "INSERT INTO day VALUES (?, ?, ?, 1) ON CONFLICT DO UPDATE SET late = late + 1",
+                list(late),
+            )
 
 
 def _adrift(facts: Facts) -> int:

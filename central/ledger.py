@@ -428,12 +428,22 @@ class Ledger:
         """Answer what a gate says it holds, after filling what it says it does not."""
         gone = [(lost.stream, lost.first, lost.last, lost.reason) for lost in hello.lost]
         gone += [(held.stream, 1, held.first - 1, "not held") for held in hello.held]
-        with self._transaction():
-            for name, first, last, reason in gone:
-                stream = self._streams.get(name, compound, gate)
-                self._lose(stream, first, last, reason, arrived_ms)
-        named = dict.fromkeys([one.stream for one in hello.held] + [one[0] for one in gone])
+        news = [one for one in gone if self._is_news(*one[:3])]
+        if news:
+            with self._transaction():
+                for name, first, last, reason in news:
+                    stream = self._streams.get(name, compound, gate)
+                    self._lose(stream, first, last, reason, arrived_ms)
+        spoken = [one.stream for one in hello.held] + [one.stream for one in hello.lost]
+        named = dict.fromkeys(spoken)
         return tuple(self.mark(name) for name in named)
+
+    def _is_news(self, name: str, first: int, last: int) -> bool:
+        """Tell whether a range is missing here; most hellos say nothing new, and cost no commit."""
+        stream = self._streams.find(name)
+        return first <= last and (
+            stream is None or next(spans.holes(stream.filled, first, last), None) is not None
+        )
 
     def _lose(self, stream: Stream, first: int, last: int, reason: str, arrived_ms: int) -> None:
         if not 1 <= first <= last <= SEQ_MAX:

@@ -1,10 +1,13 @@
 """What can be read out of a ledger: counters, the slow recount, summary and gaps.
 
-Only reads; every function takes an open connection, so commands can read beside `central run`.
+Reads only, but for `acknowledge`; commands do it beside `central run`, which holds nothing of what
+is read or marked here in memory.
 """
 
 import sqlite3
 from collections import defaultdict
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -205,3 +208,14 @@ def gaps(db: sqlite3.Connection) -> dict[str, Any]:
         "lost": [dict(row) for row in lost],
         "troubles": [dict(row) for row in troubles],
     }
+
+
+def acknowledge(path: Path, place: tuple[str, str], what: str, by: str) -> int:
+    """Mark a place's troubles of one kind as seen; return how many they were."""
+    open_read_only(str(path)).close()
+    with closing(sqlite3.connect(path, timeout=10.0)) as db, db:
+        return db.execute(
+            "UPDATE trouble SET acknowledged_by = ?"
+            " WHERE what = ? AND compound = ? AND gate = ? AND acknowledged_by IS NULL",
+            (by, what, *place),
+        ).rowcount

@@ -275,7 +275,9 @@ class Centre:
             self._retain(now, at_ms)
         if now >= self._backup_s and not self._backing_up:
             self._backing_up = True
-            threading.Thread(target=self._back_up, args=(at_ms,), name="backup").start()
+            threading.Thread(
+                target=self._back_up, args=(at_ms,), name="backup", daemon=True
+            ).start()
         if link.alive():
             notify("WATCHDOG=1")
 

@@ -4,6 +4,7 @@ Pure: no clock, no disk, no network. What is doubted is not refused: the ledger 
 and counts it when a later version understands it.
 """
 
+import re
 from typing import Final
 
 from central.aggregate import FACT_KINDS, Ref
@@ -13,7 +14,7 @@ from gateway.contract import Body, Entry, NotUnderstood
 
 _NUMBER_MAX: Final = 1 << 53
 """No honest number is beyond what every JSON reader holds exactly."""
-_HEX: Final = frozenset("0123456789abcdef")
+_REF: Final = re.compile(r"([0-9a-f]{32})/([1-9][0-9]{0,12})")
 
 
 def understand(entry: Entry) -> tuple[Body, Ref | None] | None:
@@ -59,11 +60,7 @@ def ref_or_none(ref: object) -> Ref | None:
     >>> ref_or_none("ab" * 16 + "/7")
     ('abababababababababababababababab', 7)
     """
-    if not isinstance(ref, str):
+    found = _REF.fullmatch(ref) if isinstance(ref, str) else None
+    if found is None or (seq := int(found[2])) > SEQ_MAX:
         return None
-    stream, _, number = ref.partition("/")
-    if len(stream) != 32 or not _HEX.issuperset(stream):
-        return None
-    if not (number.isascii() and number.isdigit() and len(number) <= 12):
-        return None
-    return (stream, int(number)) if 1 <= int(number) <= SEQ_MAX else None
+    return found[1], seq

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 from nacl.public import PrivateKey, SealedBox
 
-from central import config
+from central import config, picture
 from central.cli import main
 from central.errors import SettingsRefused
 from central.ledger import Ledger
@@ -133,6 +133,25 @@ def test_summary_and_gaps_of_a_running_ledger(tmp_path):
     ledger.close()
 
 
+def test_a_trouble_is_closed_by_whoever_has_seen_it(tmp_path):
+    path = places.settings(tmp_path)
+    (tmp_path / "data").mkdir()
+    ledger = Ledger(tmp_path / "data" / "ledger.db")
+    gate = Stream()
+    lost = contract.Lost(stream=gate.id, first=1, last=2)
+    ledger.hello("c01", "east", contract.Hello(v=1, boot="b", lost=(lost,)), T0)
+    words = ("acknowledge", "--config", path, "--compound", "c01", "--gate", "east")
+    assert len(list(picture.troubles(ledger.db))) == 1
+    assert run(*words, "--what", "fork", "--by", "leader").exit_code == 1
+    found = run(*words, "--what", "lost", "--by", "leader")
+    assert (found.exit_code, found.output) == (0, "1 acknowledged\n")
+    assert list(picture.troubles(ledger.db)) == []
+    more = contract.Lost(stream=gate.id, first=5, last=6)
+    ledger.hello("c01", "east", contract.Hello(v=1, boot="b", lost=(more,)), T0)
+    assert len(list(picture.troubles(ledger.db))) == 1
+    ledger.close()
+
+
 @pytest.mark.parametrize("word", ["summary", "gaps"])
 def test_no_ledger_is_a_failure_and_begins_none(tmp_path, word):
     path = places.settings(tmp_path)
@@ -163,7 +182,9 @@ def test_wrong_use(words):
     assert run(*words).exit_code == 2
 
 
-@pytest.mark.parametrize("word", ["run", "check", "summary", "gaps", "keygen", "vault"])
+@pytest.mark.parametrize(
+    "word", ["run", "check", "summary", "gaps", "acknowledge", "keygen", "vault"]
+)
 def test_every_command_has_help(word):
     found = run(word, "--help")
     assert found.exit_code == 0

@@ -199,7 +199,7 @@ def test_what_cannot_be_read_is_kept_said_and_harms_nobody(central, client):
     refused = contract.alarm_topic("c01", "east", "central-refused")
     waiting = contract.alarm_topic("c01", "east", "central-waiting")
     wait_for(lambda: client.retained.get(refused) and client.retained.get(waiting))
-    assert client.feed("total").not_understood == 2
+    wait_for(lambda: client.feed("total").not_understood == 2, what="the total's word on it")
     assert central.stop() == 0
 
 
