@@ -39,8 +39,8 @@ class Guard:
     lane: str
     gun: Gun
     habits: Habits
-    known: dict[int, int] = field(default_factory=dict)
-    """Passage on the screen -> the visit that he knows it to be."""
+    known: dict[tuple[int, int], int] = field(default_factory=dict)
+    """Passage on the screen (of this start) -> the visit that he knows it to be."""
 
     @property
     def rng(self) -> Random:
@@ -62,6 +62,12 @@ class Guard:
         passage = self.look()
         if passage is None or self.is_stale(passage, visit):
             return None
+        name = (self.street.house.starts, passage["key"])
+        if visit.shown_as != name:
+            # A screen that came back may have forgotten whom he had measured.
+            visit.shown_as = name
+            if {p["person"] for p in passage["persons"]} != set(visit.numbers.values()):
+                visit.numbers.clear()
         return passage
 
     def is_stale(self, passage: dict[str, Any], visit: Visit) -> bool:
@@ -69,7 +75,8 @@ class Guard:
         seen, vehicle = passage["plate"], visit.vehicle
         if seen and seen["status"] in {"read", "typed"} and vehicle and vehicle.plate:
             return bool(seen["text"] and seen["text"] != vehicle.plate)
-        return self.known.setdefault(passage["key"], visit.visit) != visit.visit
+        name = (self.street.house.starts, passage["key"])
+        return self.known.setdefault(name, visit.visit) != visit.visit
 
     def clear_screen(self, visit: Visit) -> None:
         """See that the screen still speaks of somebody before: mostly say "next"."""

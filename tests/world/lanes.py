@@ -22,6 +22,10 @@ class House(Protocol):
     def up(self) -> bool:
         """Whether it runs."""
 
+    @property
+    def starts(self) -> int:
+        """How often it started."""
+
     def offer(self, event: events.Event) -> None:
         """Put an event into its queue; lost when it is down."""
 

@@ -94,6 +94,7 @@ class House:
     boot: str = ""
     boot_s: float = 0.0
     boots: int = 0
+    starts: int = 0
     never_set: bool = False
     desk: dict[str, events.PlateRead] = field(default_factory=dict)
     _told: dict[type, events.Event] = field(default_factory=dict)
@@ -109,6 +110,7 @@ class House:
 
     def start(self) -> None:
         """Start the process; after a power cut the machine with it."""
+        self.starts += 1
         if not self.boot:
             self._power_up()
         self.journal = Journal.over(

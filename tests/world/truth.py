@@ -58,6 +58,8 @@ class Visit:
     turned: bool = False
     numbers: dict[int, int] = field(default_factory=dict)
     """The guard's belief: person -> number on the screen."""
+    shown_as: tuple[int, int] | None = None
+    """The passage to which that belief belongs."""
 
     @property
     def traveller(self) -> str:
