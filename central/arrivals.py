@@ -5,16 +5,30 @@ envelope cannot be read travels on as it came, for the ledger to keep.
 """
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import msgspec
 
-from central.ledger import Parcel
 from gateway import contract
-from gateway.contract import Health, Hello, NotUnderstood, Status
+from gateway.contract import Entry, Health, Hello, NotUnderstood, Status
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _ELEMENTS: Final = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """The entries of one message, and the place that its topic names."""
+
+    compound: str
+    gate: str
+    entries: Sequence[Entry]
+    unread: Sequence[bytes] = ()
+    """Elements whose envelope could not be read, as they came."""
+
+
 Message: TypeAlias = Parcel | Hello | Status | Health
 
 

@@ -13,7 +13,8 @@ import msgspec
 
 from central import aggregate
 from central.aggregate import COUNTERS, NONE, Calendar, Counts, Facts, Jump, Ref
-from central.streams import Stream, Streams, key_of, read_key
+from central.keys import key_of, read_key
+from central.streams import Stream, Streams
 from central.understanding import ref_or_none
 from gateway import contract
 

@@ -27,10 +27,12 @@ from msgspec import UNSET
 
 from central import aggregate, reading, spans
 from central.aggregate import Calendar, Counts
+from central.arrivals import Parcel
 from central.counting import Bucket, Counting, Understood
 from central.errors import LedgerUnreadable, LedgerUnwritable
-from central.schema import SEQ_MAX, migrations
-from central.streams import Stream, Streams, key_of, read_key
+from central.keys import SEQ_MAX, key_of, read_key
+from central.schema import migrations
+from central.streams import Stream, Streams
 from central.understanding import understand
 from gateway import contract
 from gateway.contract import Entry, Hello, Mark, NotUnderstood
@@ -45,17 +47,6 @@ _UNREAD: Final = ""
 _INSERT: Final = (
     "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Parcel:
-    """The entries of one message, and the place that its topic names."""
-
-    compound: str
-    gate: str
-    entries: Sequence[Entry]
-    unread: Sequence[bytes] = ()
-    """Elements whose envelope could not be read, as they came."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,7 @@ from central import aggregate, spans
 from central.aggregate import COUNTERS, NONE, Calendar, Counts, Facts, Jump, Ref
 from central.counting import Bucket
 from central.errors import LedgerUnreadable
-from central.schema import SEQ_MAX
-from central.streams import key_of, read_key
+from central.keys import SEQ_MAX, key_of, read_key
 from central.understanding import ref_or_none, understand
 from gateway import contract
 from gateway.contract import Entry

@@ -2,9 +2,7 @@
 
 Law: a table of the ledger is only ever added to or migrated, never rebuilt from what arrives.
 
-An entry's key is one integer, `stream number << 40 | sequence`: SQLite keeps the rows of such a
-table in one b-tree in that order, so the primary key costs no second index and a stream's entries
-lie side by side. A stream number is the ledger's own; a stream is known elsewhere by its 128 bits.
+An entry's key is that of `central.keys`.
 """
 
 from typing import Any, Final
@@ -12,10 +10,6 @@ from typing import Any, Final
 from sqlite_utils import Migrations
 
 from central.aggregate import COUNTERS
-
-SEQ_BITS: Final = 40
-SEQ_MAX: Final = (1 << SEQ_BITS) - 1
-STREAMS_MAX: Final = (1 << (63 - SEQ_BITS)) - 1
 
 migrations = Migrations("ledger")
 

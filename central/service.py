@@ -15,10 +15,11 @@ from typing import Any, Final
 
 from central import alarms, arrivals, backup, clock, feeds, picture
 from central.alarms import Alarm
+from central.arrivals import Parcel
 from central.config import Settings, Site
 from central.errors import BackupFailed, LedgerUnwritable
 from central.hearing import Hearing, Place
-from central.ledger import Absorbed, Ledger, Parcel
+from central.ledger import Absorbed, Ledger
 from central.subscriber import Arrived, Died, Inbox, Link, LinkChanged
 from central.systemd import notify
 from central.version import VERSION

@@ -9,17 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from central import spans
-from central.schema import SEQ_BITS, SEQ_MAX, STREAMS_MAX
-
-
-def key_of(number: int, seq: int) -> int:
-    """Name an entry's row."""
-    return number << SEQ_BITS | seq
-
-
-def read_key(key: int) -> tuple[int, int]:
-    """Read stream number and sequence back from a row's key."""
-    return key >> SEQ_BITS, key & SEQ_MAX
+from central.keys import SEQ_MAX, STREAMS_MAX, key_of
 
 
 @dataclass(slots=True)

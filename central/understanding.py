@@ -8,7 +8,7 @@ import re
 from typing import Final
 
 from central.aggregate import FACT_KINDS, Ref
-from central.schema import SEQ_MAX
+from central.keys import SEQ_MAX
 from gateway import contract
 from gateway.contract import Body, Entry, NotUnderstood
 

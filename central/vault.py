@@ -22,7 +22,7 @@ from nacl.secret import SecretBox
 
 from central import reading
 from central.errors import VaultLocked
-from central.streams import key_of, read_key
+from central.keys import key_of, read_key
 from gateway import contract
 
 log = logging.getLogger(__name__)

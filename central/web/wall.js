@@ -255,7 +255,7 @@ function Alarms({ words, language }) {
       <li key=${`${alarm.compound}/${alarm.gate}/${alarm.alert}`} class=${`alarm p${alarm.priority} ${alarm.state}`}>
         <${Shape} of=${`p${alarm.priority}`} />
         <div><b>${said(words.alert, alarm.what)}</b> ${alarm.device ?? ""}
-          <br />${placeOf(alarm, language)}
+          <br />${placeOf(alarm, words, language)}
           <br /><small>${timeOf(alarm.since_ms).slice(0, 5)} · ${words.ago(aged(words, (Date.now() - alarm.since_ms) / 1000))}
             ${" · "}${said(words.state, alarm.state)}</small></div>
       </li>`)}</ol>
@@ -263,7 +263,8 @@ function Alarms({ words, language }) {
   </section>`;
 }
 
-function placeOf(alarm, language) {
+function placeOf(alarm, words, language) {
+  if (alarm.compound === "central") return words.centre;
   const place = picture.site.compounds.find((one) => one.id === alarm.compound);
   const gate = place?.gates.find((one) => one.id === alarm.gate);
   return `${place ? nameOf(place, language) : alarm.compound} ${gate ? nameOf(gate, language) : alarm.gate}`;

@@ -6,8 +6,9 @@ import msgspec
 import pytest
 
 from central import aggregate, reading, understanding
+from central.arrivals import Parcel
 from central.errors import LedgerUnreadable, LedgerUnwritable
-from central.ledger import Ledger, Parcel
+from central.ledger import Ledger
 from gateway import contract
 from gateway.contract import Held, Hello, Lost
 from tests.central.gates import HOUR_MS, T0, Stream, changed
