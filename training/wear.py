@@ -45,7 +45,8 @@ def loose_corners(
         half = np.array((rng.uniform(0.55, 0.96) * width, rng.uniform(0.40, 0.94) * height)) / 2
         free = np.array((width, height)) / 2 - half
         middle = np.array((width, height)) / 2 + rng.uniform(-1, 1, 2) * free
-        turn, shear = rng.normal(0, 0.07 * strength), rng.normal(0, 0.15 * strength)
+        steep = 3.0 if rng.random() < 0.3 else 1.0
+        turn, shear = rng.normal(0, 0.07 * steep * strength), rng.normal(0, 0.15 * strength)
     else:
         # As the second look has it: nearly the plate, sometimes a little less than it.
         half = np.array((width, height)) / 2 * (1 - np.array((0.02, 0.06)) * min(strength, 1))

@@ -3,6 +3,7 @@
 Law: `read` never raises, whatever the array.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -39,10 +40,12 @@ BARE_WIDTH_MAX: Final = 260
 """Up to this width a picture of a plate's shape is taken for a bare crop."""
 WEAK: Final = 0.5
 """A best reading below this makes the reader try the slower ways too."""
-SPARE: Final = 4
-"""Candidates of the classical search that are read when the detector found nothing."""
+DOUBTFUL: Final = 0.1
+"""Where the detector is at least so sure is looked at when nothing else reads well."""
+SPARE: Final = 3
+"""So many doubtful places, then so many of OpenCV's own search, are read at most."""
 SPARE_CONFIDENCE: Final = 0.4
-"""What the detector did not see must read well to be a plate."""
+"""What the detector is not sure of must read well to be a plate."""
 CONFIDENCE_MIN: Final = 0.05
 """A text less likely than this is no text: the plate is unread."""
 
@@ -88,14 +91,23 @@ class NetReader:
         bare = self._bare(picture)
         if bare is not None and bare.confidence >= WEAK:
             return [bare]
-        found = find.found(self._finder, picture, self._settings.finder_accept)
-        plates = [self._plate(picture, corners) for _, corners in found]
-        if bare is not None:
-            plates.append(bare)
-        if not any(each is not None and each.text for each in plates):
-            spare = [self._plate(picture, each) for each in locate.candidates(picture, SPARE)]
-            plates += [each for each in spare if each and each.confidence >= SPARE_CONFIDENCE]
-        return _distinct([each for each in plates if each is not None])
+        found = find.found(self._finder, picture, DOUBTFUL)
+        clear = [corners for chance, corners in found if chance >= self._settings.finder_accept]
+        plates = [] if bare is None else [bare]
+        plates += self._read_each(picture, clear, 0.0)
+        if not any(each.confidence >= WEAK for each in plates):
+            doubtful = [corners for _, corners in found[len(clear) :]]
+            plates += self._read_each(picture, doubtful[:SPARE], SPARE_CONFIDENCE)
+        if not any(each.text for each in plates):
+            spare = locate.candidates(picture, SPARE)
+            plates += self._read_each(picture, spare, SPARE_CONFIDENCE)
+        return _distinct(plates)
+
+    def _read_each(
+        self, picture: Picture, places: Sequence[Corners], confidence_min: float
+    ) -> list[Plate]:
+        read = [self._plate(picture, corners) for corners in places]
+        return [each for each in read if each is not None and each.confidence >= confidence_min]
 
     def _bare(self, picture: Picture) -> Plate | None:
         """Read a small crop whole, as it is and along the corners seen in it."""
@@ -106,8 +118,7 @@ class NetReader:
         first = self._look(picture, sides)
         if presence(first.places) < PRESENT:
             return None
-        second = self._look(picture, widened(first.corners, *SECOND_LOOK))
-        either = [self._decoded(picture, look) for look in (first, second)]
+        either = (self._decoded(picture, first), self._second(picture, first))
         return max(either, key=lambda plate: plate.confidence)
 
     def _plate(self, picture: Picture, corners: Corners) -> Plate | None:
@@ -115,8 +126,16 @@ class NetReader:
         first = self._look(picture, widened(corners, *FIRST_LOOK))
         if presence(first.places) < PRESENT:
             return None
+        return self._second(picture, first)
+
+    def _second(self, picture: Picture, first: Look) -> Plate:
+        """Read along the corners that a first look saw; once more when that is not sure."""
         second = self._look(picture, widened(first.corners, *SECOND_LOOK))
-        return self._decoded(picture, second)
+        plate = self._decoded(picture, second)
+        if plate.confidence >= self.accept:
+            return plate
+        third = self._look(picture, widened(second.corners, *SECOND_LOOK))
+        return max(plate, self._decoded(picture, third), key=lambda each: each.confidence)
 
     def _look(self, picture: Picture, corners: Corners) -> Look:
         crop, turn = flattened(picture, corners, SIZE)
