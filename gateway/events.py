@@ -293,8 +293,8 @@ Event: TypeAlias = (
     SampleTaken | VehicleSeen | PlateRead | VehicleGone | PresenceChanged | DeviceStateChanged
     | AmbientTold | NextTouched | ArrivalTouched | PersonTouched | AgainTouched | ReadingAssigned
     | ReadingDismissed | TemperatureTyped | PlateTyped | OverrideTouched | AsideTouched
-    | OpenTouched | EmergencyTouched | AlertAcknowledged | Resumed | ClockChanged | LinkChanged | DiskChanged
-    | RecordingChanged | DayBegan | Woke
+    | OpenTouched | EmergencyTouched | AlertAcknowledged | Resumed | ClockChanged | LinkChanged
+    | DiskChanged | RecordingChanged | DayBegan | Woke
 )  # fmt: skip
 TOUCHES: tuple[type, ...] = (
     NextTouched, ArrivalTouched, PersonTouched, AgainTouched, ReadingAssigned, ReadingDismissed,

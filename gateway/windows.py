@@ -9,7 +9,7 @@ samples that agree: neither the single maximum (a spike) nor the mean (a bad aim
 
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import median_low
+from statistics import median_high, median_low
 from typing import Final
 
 from gateway.events import SampleTaken
@@ -297,6 +297,6 @@ def plateau(values: tuple[int, ...], limits: Limits) -> tuple[int, int] | None:
 
 
 def spread(values: tuple[int, ...]) -> int:
-    """Take the median absolute deviation."""
-    middle = median_low(values)
-    return median_low([abs(value - middle) for value in values])
+    """Take the median absolute deviation; two equal camps are apart, not at one."""
+    middle = (median_low(values) + median_high(values)) // 2
+    return median_high([abs(value - middle) for value in values])
