@@ -12,9 +12,8 @@ import hashlib
 import itertools
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Self, TypeAlias
+from typing import Final, Self, TypeAlias
 
 import msgspec
 from msgspec import UNSET, Raw
@@ -23,6 +22,7 @@ from gateway import contract, folding, journal_file
 from gateway.contract import Entry, Held, Lost, Mark
 from gateway.errors import JournalUnwritable
 from gateway.events import Record, Unfinished
+from gateway.journal_rows import Draft, Fault, Row, Stamp, Stream, Verified, check, entry_of
 
 KEYS_MAX: Final = 4096
 """Passages whose reference is remembered, for records that come after the closing."""
@@ -36,67 +36,7 @@ _INSERT: Final = (
 )
 _SELECT: Final = "SELECT id, v, prev, kind, open, seal, sealed FROM entry"
 
-_Row: TypeAlias = tuple[Any, ...]
 _Write: TypeAlias = tuple[str, tuple[object, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class Stamp:
-    """A moment as it is written down."""
-
-    at_ms: int
-    """UTC."""
-    mono_ms: int
-    """Since the boot."""
-    clock: contract.Clock
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """An entry that is not as it was recorded."""
-
-    stream: str
-    seq: int
-    what: str
-
-
-@dataclass(frozen=True, slots=True)
-class Verified:
-    """What a check of the whole chain found."""
-
-    streams: int
-    entries: int
-    sealed_erased: int
-    faults: tuple[Fault, ...]
-
-
-@dataclass(slots=True)
-class _Stream:
-    """A stream as the file holds it: entries `anchor + 1` to `last`."""
-
-    no: int
-    stream: str
-    base: int
-    boot: str
-    anchor: int = 0
-    anchor_hash: bytes | None = None
-    last: int = 0
-
-
-@dataclass(slots=True)
-class _Draft:
-    """Entries made but not yet on disk; dropped whole when the commit fails."""
-
-    stream: _Stream
-    seq: int
-    prev: str
-    refs: dict[int, str]
-    new_refs: dict[int, str] = field(default_factory=dict)
-    entries: list[Entry] = field(default_factory=list)
-    rows: list[_Row] = field(default_factory=list)
-
-    def ref(self, key: int | None) -> str | None:
-        return None if key is None else self.new_refs.get(key) or self.refs.get(key)
 
 
 class Journal:
@@ -124,8 +64,8 @@ class Journal:
         self._origin = contract.Started(compound=compound, gate=gate, boot=boot, version=version)
         self._new_stream = new_stream
         self._seal = seal
-        self._streams: dict[str, _Stream] = {}
-        self._current: _Stream | None = None
+        self._streams: dict[str, Stream] = {}
+        self._current: Stream | None = None
         self._prev = contract.NO_HASH
         self._refs: dict[int, str] = {}
         self._lost: tuple[Lost, ...] = ()
@@ -343,7 +283,7 @@ class Journal:
             size += RANGE_BYTES + len(row[4]) + len(row[6] or b"") * 4 // 3 + len(stream)
             if entries and size > bytes_max:
                 break
-            entries.append(_entry(row, found))
+            entries.append(entry_of(row, found))
         return tuple(entries)
 
     def newest(self, count: int, kind: str | None = None) -> tuple[Entry, ...]:
@@ -353,7 +293,7 @@ class Journal:
             f"{_SELECT} {where} ORDER BY id DESC LIMIT ?",
             (count,) if kind is None else (kind, count),
         )
-        return tuple(_entry(row, self._stream_at(row[0])) for row in reversed(rows))
+        return tuple(entry_of(row, self._stream_at(row[0])) for row in reversed(rows))
 
     def newest_moment(self) -> Stamp | None:
         """Give the moment of the newest entry, when it is of this boot and understood."""
@@ -371,7 +311,7 @@ class Journal:
         places = ",".join("?" * len(kinds))
         sql = f"{_SELECT} WHERE at_ms >= ? AND kind IN ({places}) ORDER BY id"
         return tuple(
-            _entry(row, self._stream_at(row[0])) for row in self._read(sql, (at_ms, *kinds))
+            entry_of(row, self._stream_at(row[0])) for row in self._read(sql, (at_ms, *kinds))
         )
 
     def unfinished(
@@ -406,21 +346,13 @@ class Journal:
 
     def verify(self) -> Verified:
         """Check every hash of every stream that is held."""
-        entries = erased = 0
-        faults: list[Fault] = []
-        for stream in self._streams.values():
-            seq = stream.anchor
-            prev = stream.anchor_hash.hex() if stream.anchor_hash else contract.NO_HASH
-            for entry in self._walk(stream):
-                entries += 1
-                seq += 1
-                faults += [
-                    Fault(stream.stream, entry.seq, what) for what in _faults(entry, seq, prev)
-                ]
-                seq = entry.seq
-                prev = contract.hash_of(entry)
-                erased += entry.seal is not UNSET and entry.sealed is UNSET
-        return Verified(len(self._streams), entries, erased, tuple(faults))
+        found = [check(stream, self._walk(stream)) for stream in self._streams.values()]
+        return Verified(
+            streams=len(found),
+            entries=sum(count for count, _, _ in found),
+            sealed_erased=sum(erased for _, erased, _ in found),
+            faults=tuple(fault for _, _, faults in found for fault in faults),
+        )
 
     # --- Within -----------------------------------------------------------------------------
 
@@ -428,7 +360,7 @@ class Journal:
         rows = self._read(
             "SELECT no, stream, base, boot, anchor, anchor_hash FROM stream ORDER BY no"
         )
-        self._streams = {row[1]: _Stream(*row) for row in rows}
+        self._streams = {row[1]: Stream(*row) for row in rows}
         streams = list(self._streams.values())
         for stream, after in itertools.pairwise(streams):
             stream.last = after.base - stream.base
@@ -444,14 +376,14 @@ class Journal:
             for stream, first, last, reason in rows
         )
 
-    def _begin(self, stamp: Stamp) -> _Draft:
+    def _begin(self, stamp: Stamp) -> Draft:
         if self._current is not None:
-            return _Draft(self._current, self._current.last, self._prev, self._refs)
+            return Draft(self._current, self._current.last, self._prev, self._refs)
         before = next(reversed(self._streams.values()), None)
         no = before.no + 1 if before else 1
-        stream = _Stream(no, self._new_stream(), self._end(), self._origin.boot)
+        stream = Stream(no, self._new_stream(), self._end(), self._origin.boot)
         assert stream.stream not in self._streams, "a stream's id is never used by two starts"
-        draft = _Draft(stream, 0, contract.NO_HASH, self._refs)
+        draft = Draft(stream, 0, contract.NO_HASH, self._refs)
         body = msgspec.structs.replace(
             self._origin,
             before=before.stream if before else None,
@@ -460,37 +392,41 @@ class Journal:
         self._draft(draft, Record(body), stamp)
         return draft
 
-    def _draft(self, draft: _Draft, record: Record, stamp: Stamp) -> None:
+    def _draft(self, draft: Draft, record: Record, stamp: Stamp) -> None:
         draft.seq += 1
-        body = msgspec.structs.replace(
-            record.body, at_ms=stamp.at_ms, mono_ms=stamp.mono_ms, clock=stamp.clock
-        )
         name, key = draft.stream.stream, record.passage
-        if key is not None and type(body) is contract.Opened:
+        passage = record.body.passage
+        if key is not None and type(record.body) is contract.Opened:
             draft.new_refs[key] = contract.entry_ref(name, draft.seq)
         elif key is not None:
-            body = msgspec.structs.replace(body, passage=draft.ref(key))
+            passage = draft.ref(key)
+        body = msgspec.structs.replace(
+            record.body, at_ms=stamp.at_ms, mono_ms=stamp.mono_ms, clock=stamp.clock,
+            passage=passage,
+        )  # fmt: skip
         kind = contract.kind_of(body)
         open_ = contract.encode(body)
         sealed = seal = None
         if record.sealed is not None:
             sealed = self._seal(contract.encode(record.sealed))
-            seal = hashlib.sha256(sealed)
+            seal = hashlib.sha256(sealed).hexdigest()
         entry = Entry(
             v=contract.VERSION, stream=name, seq=draft.seq, prev=draft.prev, kind=kind,
-            open=Raw(open_), seal=seal.hexdigest() if seal else UNSET,
-            sealed=sealed if sealed is not None else UNSET,
+            open=Raw(open_), seal=UNSET if seal is None else seal,
+            sealed=UNSET if sealed is None else sealed,
         )  # fmt: skip
         row = (
-            draft.stream.base + draft.seq, entry.v, bytes.fromhex(entry.prev), kind,
+            draft.stream.base + draft.seq, contract.VERSION, bytes.fromhex(draft.prev), kind,
             None if stamp.clock == "unset" else stamp.at_ms, open_,
-            seal.digest() if seal else None, sealed,
+            None if seal is None else bytes.fromhex(seal), sealed,
         )  # fmt: skip
-        draft.prev = contract.hash_of(entry)
+        draft.prev = contract.entry_hash(
+            contract.VERSION, name, draft.seq, draft.prev, kind, open_, seal
+        )
         draft.entries.append(entry)
         draft.rows.append(row)
 
-    def _commit(self, draft: _Draft, writes: Sequence[_Write]) -> None:
+    def _commit(self, draft: Draft, writes: Sequence[_Write]) -> None:
         stream = draft.stream
         if stream is not self._current:
             insert = "INSERT INTO stream (no, stream, base, boot, anchor) VALUES (?,?,?,?,0)"
@@ -505,7 +441,7 @@ class Journal:
         while len(self._refs) > KEYS_MAX:
             del self._refs[next(iter(self._refs))]
 
-    def _run(self, writes: Sequence[_Write], rows: Sequence[_Row] = ()) -> None:
+    def _run(self, writes: Sequence[_Write], rows: Sequence[Row] = ()) -> None:
         if self.fault is not None:
             raise self.fault
         try:
@@ -520,62 +456,42 @@ class Journal:
                 self._connection.execute("ROLLBACK")
             raise journal_file.unwritable(error, self.path) from error
 
-    def _cut(self, stream: _Stream, last: int, digest: bytes) -> list[_Write]:
+    def _cut(self, stream: Stream, last: int, digest: bytes) -> list[_Write]:
         anchor = "UPDATE stream SET anchor = ?, anchor_hash = ? WHERE no = ?"
         return [
             ("DELETE FROM entry WHERE id > ? AND id <= ?", (stream.base, stream.base + last)),
             (anchor, (last, digest, stream.no)),
         ]
 
-    def _read(self, sql: str, values: Sequence[object] = ()) -> list[_Row]:
+    def _read(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
         try:
             return self._connection.execute(sql, values).fetchall()
         except sqlite3.Error as error:
             raise journal_file.unwritable(error, self.path) from error
 
-    def _walk(self, stream: _Stream) -> Iterator[Entry]:
+    def _walk(self, stream: Stream) -> Iterator[Entry]:
         span = (stream.base, stream.base + stream.last)
         sql = f"{_SELECT} WHERE id > ? AND id <= ? ORDER BY id"
         for row in self._connection.execute(sql, span):
-            yield _entry(row, stream)
+            yield entry_of(row, stream)
 
-    def _hash_at(self, stream: _Stream, seq: int) -> bytes:
+    def _hash_at(self, stream: Stream, seq: int) -> bytes:
         row = self._read(f"{_SELECT} WHERE id = ?", (stream.base + seq,))[0]
-        return bytes.fromhex(contract.hash_of(_entry(row, stream)))
+        return bytes.fromhex(contract.hash_of(entry_of(row, stream)))
 
-    def _held(self) -> Iterator[_Stream]:
+    def _held(self) -> Iterator[Stream]:
         return (stream for stream in self._streams.values() if stream.last > stream.anchor)
 
     def _end(self) -> int:
         newest = next(reversed(self._streams.values()), None)
         return newest.base + newest.last if newest else 0
 
-    def _stream_at(self, row_id: int) -> _Stream:
+    def _stream_at(self, row_id: int) -> Stream:
         return next(s for s in reversed(self._streams.values()) if s.base < row_id)
 
 
 def _no_stream() -> str:
     raise AssertionError("a journal that is only looked at takes no entry")
-
-
-def _entry(row: _Row, stream: _Stream) -> Entry:
-    row_id, v, prev, kind, open_, seal, sealed = row
-    return Entry(
-        v=v, stream=stream.stream, seq=row_id - stream.base, prev=prev.hex(), kind=kind,
-        open=Raw(open_), seal=UNSET if seal is None else seal.hex(),
-        sealed=UNSET if sealed is None else sealed,
-    )  # fmt: skip
-
-
-def _faults(entry: Entry, seq: int, prev: str) -> Iterator[str]:
-    if entry.seq != seq:
-        yield f"entries {seq} to {entry.seq - 1} are missing"
-    elif entry.prev != prev:
-        yield "does not follow from the entry before it"
-    if entry.sealed is not UNSET and (
-        entry.seal is UNSET or hashlib.sha256(entry.sealed).hexdigest() != entry.seal
-    ):
-        yield "its sealed part is not the one that was recorded"
 
 
 __all__ = ["Fault", "Journal", "JournalUnwritable", "Stamp", "Verified"]

@@ -9,7 +9,6 @@ systemd to start it again. The watchdog is fed by this loop alone, once it has s
 """
 
 import contextlib
-import fcntl
 import logging
 import os
 import random  # noqa: TID251 - jitter of the link, which decides nothing.
@@ -22,12 +21,12 @@ from pathlib import Path
 from time import monotonic  # noqa: TID251 - the shell: here `now` begins.
 from typing import Any, Final
 
-from gateway import clock, config, contract, core, events, folding, mqtt, seal, systemd
+from gateway import clock, config, contract, core, events, folder, folding, mqtt, seal, systemd
 from gateway.barrier import Actuator, NoBarrier
 from gateway.config import Settings
 from gateway.desk import Desk
 from gateway.equipment import Equipment
-from gateway.errors import GateBusy, GateError, JournalUnwritable
+from gateway.errors import JournalUnwritable
 from gateway.inbox import Inbox
 from gateway.journal import Journal, Stamp
 from gateway.panel import Panel
@@ -87,7 +86,7 @@ class Service:
         self._stopping = False
         self._boot = clock.kernel_boot()
         self._version = installed_version()
-        self._clock = clock.Clock(state=_clock_state(settings))
+        self._clock = clock.Clock(state=folder.clock_state(settings))
         self._watchdog_s = systemd.watchdog_s()
         self._fed_s = 0.0
         self._wake_at: float | None = None
@@ -119,22 +118,22 @@ class Service:
 
     def _open(self) -> None:
         settings = self.settings
-        folder = config.data_folder(settings)
-        self._stack.callback(os.close, lock(folder))
+        where = config.data_folder(settings)
+        self._stack.callback(os.close, folder.lock(where))
         stamp, _ = self._clock.look()
-        self._starts = Starts(folder / "starts.json", self._boot, stamp.mono_ms)
+        self._starts = Starts(where / "starts.json", self._boot, stamp.mono_ms)
         journal = Journal.open(
-            folder / "journal.db", compound=settings.compound, gate=settings.gate,
+            where / "journal.db", compound=settings.compound, gate=settings.gate,
             boot=self._boot, version=self._version, new_stream=lambda: secrets.token_hex(16),
             seal=seal.sealer(Path(settings.seal.public_key_file)), or_refuse=True,
         )  # fmt: skip
         self._stack.callback(journal.close)
         self.journal = journal
         self.recorder = Recorder(journal, settings.retention.ring)
-        self.desk = Desk.open(folder / "desk.db", desk_key(settings))
+        self.desk = Desk.open(where / "desk.db", folder.desk_key(settings))
         self._stack.callback(self.desk.close)
         self.uplink = self._new_uplink()
-        self.upkeep = Upkeep(folder, journal, self.uplink, self.desk, settings.retention)
+        self.upkeep = Upkeep(where, journal, self.uplink, self.desk, settings.retention)
         self.panel = Panel(settings, self.recorder, self.uplink, self.desk, self._version)
         self.screen = self.panel.listen(self.inbox.put, self._ended("screen"))
         self._stack.callback(self.screen.close)
@@ -419,43 +418,3 @@ class Service:
         if self.link.alive and self.equipment.alive:
             self._fed_s = now
             systemd.notify("WATCHDOG=1")
-
-
-def _clock_state(settings: Settings) -> Any:
-    if settings.clock == "kernel":
-        return clock.kernel_clock
-    return lambda: "rtc" if clock.kernel_clock() == "unset" else clock.kernel_clock()
-
-
-def lock(folder: Path) -> int:
-    """Hold the gate's folder for this process alone; raises GateBusy."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(handle)
-        raise GateBusy(
-            f"Another gateway runs on {folder}: end it first, or give this one another data_dir."
-        ) from error
-    return handle
-
-
-def desk_key(settings: Settings) -> bytes:
-    """Read the desk's key, or draw one that does not outlive the machine's power.
-
-    Under systemd it is kept in the unit's runtime folder, in memory; else in this process only.
-    """
-    if settings.desk.key_file:
-        return seal.read_key(Path(settings.desk.key_file))
-    if settings.desk.key_credential:
-        key = systemd.credential(settings.desk.key_credential)
-        return key if len(key) == seal.KEY_BYTES else seal.parse_key(key, "the desk's credential")
-    runtime = os.environ.get("RUNTIME_DIRECTORY", "")
-    if not runtime:
-        return secrets.token_bytes(seal.KEY_BYTES)
-    path = Path(runtime) / "desk.key"
-    with contextlib.suppress(GateError):
-        return seal.read_key(path)
-    path.write_bytes(secrets.token_bytes(seal.KEY_BYTES))
-    path.chmod(0o600)
-    return path.read_bytes()

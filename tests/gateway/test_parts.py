@@ -16,10 +16,11 @@ from gateway.desk import Desk, Note
 from gateway.errors import SecretMissing, SettingsRefused
 from gateway.events import NextTouched, SampleTaken
 from gateway.inbox import Inbox
+from gateway.journal import Stamp
 from gateway.mqtt import Heard
 from gateway.starts import Starts
 
-from .journals import fill, open_journal
+from .journals import fill, open_journal, stamp
 from .site import Gate
 
 # --- Clock ----------------------------------------------------------------------------------
@@ -64,6 +65,18 @@ def test_a_slow_drift_is_no_jump_and_a_changed_word_is_told():
     hands.state = "ntp"
     hands.go(1000)
     assert watch.look()[1] == clock.Jump("ntp", "unset", 0)
+
+
+def test_a_clock_set_while_nobody_looked_is_found_at_the_next_start():
+    journal = open_journal()
+    assert journal.newest_moment() is None
+    fill(journal, 1)
+    before = journal.newest_moment()
+    assert before == stamp(1)
+    assert clock.jump_between(before, stamp(500)) is None
+    later = Stamp(before.at_ms + 7_200_000, before.mono_ms + 60_000, "ntp")
+    assert clock.jump_between(before, later) == clock.Jump("ntp", "ntp", 7_140_000)
+    assert clock.jump_between(stamp(1, "unset"), stamp(2)) == clock.Jump("ntp", "unset", 0)
 
 
 def test_the_kernel_is_asked_and_answers():

@@ -172,6 +172,22 @@ def test_a_journal_that_will_not_open_is_set_aside_and_said(broker, centre, make
     assert "set aside" in gate.said()
 
 
+def test_a_gate_without_a_journal_works_on_and_records_when_it_can(broker, centre, make_gate):
+    gate = make_gate(broker.port)
+    gate.journal.mkdir(parents=True)  # a folder where the file should be: nothing can be opened
+    gate.start()
+    page = gate.page()
+    page.touch("ArrivalTouched", lane="in1")
+    shown = until(lambda: _shown_unrecorded(page))
+    assert shown["lanes"][0]["passage"]["recorded"] is False
+    assert centre.keys() == set()
+    gate.journal.rmdir()
+    until(lambda: page.view()["status"]["not_recorded"] == 0)
+    assert until(lambda: gate.bodies("opened"))[0].lane == "in1"
+    until(lambda: centre.keys() == gate.keys())
+    assert gate.stop() == 0
+
+
 def _devices(centre):
     return [c.decode_body(e) for e in list(centre.entries.values()) if e.kind == "device"]
 
