@@ -17,6 +17,8 @@ class OpenPassage:
     at_ms: int
     mono_ms: int
     revision: int = 0
+    decision: contract.Decision | None = None
+    overridden: bool = False
     results: dict[int, contract.Result] = field(default_factory=dict)
     attempts: dict[int, int] = field(default_factory=dict)
 
@@ -32,6 +34,8 @@ class OpenPassage:
             revision=self.revision,
             results=tuple(self.results[person] for person in persons),
             attempts=tuple(self.attempts[person] for person in persons),
+            decision=self.decision,
+            overridden=self.overridden,
         )
 
 
@@ -86,8 +90,9 @@ def tally(entries: Iterable[contract.Entry]) -> DayBegan:
 def _add(passage: OpenPassage, stream: str, body: contract.Body) -> None:
     passage.last_stream = stream
     passage.at_ms, passage.mono_ms = body.at_ms, body.mono_ms
-    if isinstance(body, contract.Decided):
-        passage.revision = max(passage.revision, body.revision)
+    if isinstance(body, contract.Decided) and body.revision >= passage.revision:
+        passage.revision, passage.decision = body.revision, body.decision
+        passage.overridden = body.advice is not None
     elif isinstance(body, contract.ReadingTaken) and body.person:
         passage.results[body.person] = body.result
         before = passage.attempts.get(body.person, 0)
