@@ -88,7 +88,7 @@ def early_reading(lane: Lane, visit: Visit) -> Process:
 def _rest(lane: Lane, visit: Visit) -> Process:
     """Measure those who are still to be measured, the first of them too if nobody knows of it."""
     assert lane.guard is not None
-    known = visit.persons[0].person in visit.numbers
+    known = visit.persons[0].person in visit.numbers.values()
     if known and len(visit.persons) == 1:
         yield from lane.guard.finish(visit)
     else:

@@ -66,7 +66,7 @@ class Guard:
         if visit.shown_as != name:
             # A screen that came back may have forgotten whom he had measured.
             visit.shown_as = name
-            if {p["person"] for p in passage["persons"]} != set(visit.numbers.values()):
+            if {p["person"] for p in passage["persons"]} != set(visit.numbers):
                 visit.numbers.clear()
         return passage
 
@@ -89,10 +89,14 @@ class Guard:
         passage = self.look_for(visit)
         if passage is None or person is None:
             return
-        known = set(visit.numbers.values())
-        fresh = [p["person"] for p in passage["persons"] if p["person"] not in known]
+        fresh = [p["person"] for p in passage["persons"] if p["person"] not in visit.numbers]
         if len(fresh) == 1:
-            visit.numbers[person.person] = fresh[0]
+            visit.numbers[fresh[0]] = person.person
+
+    def number_of(self, visit: Visit, person: Person) -> int | None:
+        """Recall under which number the screen has somebody, the latest of them."""
+        numbers = [number for number, who in visit.numbers.items() if who == person.person]
+        return max(numbers, default=None)
 
     def whose(self, visit: Visit) -> Process:
         """Answer the screen's "whose?" for what he measured himself, if it is of this visit."""
@@ -108,7 +112,7 @@ class Guard:
                 continue
             if not self.street.chance(self.habits.answers_whose):
                 continue
-            number = visit.numbers.get(found[1].person)
+            number = self.number_of(visit, found[1])
             self.touch(
                 events.ReadingAssigned(reading["reading"], self.lane, number), visit, found[1]
             )
@@ -149,6 +153,7 @@ class Guard:
     def again(self, visit: Visit, person: Person, number: int) -> Process:
         """Measure this person again, mostly saying so."""
         yield self.street.between(1.0, 2.5)
+        yield from self.gun.grab(self.lane)
         if self.street.chance(self.habits.says_again):
             self.touch(events.AgainTouched(self.lane, number), visit, person)
         yield from self.measure(visit, person)
@@ -172,6 +177,7 @@ class Guard:
         for nth, person in enumerate(visit.persons[first:], first):
             if nth:
                 yield self.street.between(0.7, 1.6)
+                yield from self.gun.grab(self.lane)
                 if self.look_for(visit) and self.street.chance(self.habits.says_next_person):
                     self.touch(events.PersonTouched(self.lane), visit, person)
             yield from self.measure(visit, person)
@@ -187,7 +193,8 @@ class Guard:
             seen = passage["plate"]
             if seen and seen["status"] == "unsure" and visit.vehicle and visit.vehicle.plate:
                 self.type_plate(visit)
-            missing = next((p for p in visit.persons if p.person not in visit.numbers), None)
+            known = visit.numbers.values()
+            missing = next((p for p in visit.persons if p.person not in known), None)
             if missing and not passage["persons"] and passage["decision"] != "admit":
                 yield from self.measure_missing(visit, missing)
                 continue
@@ -209,12 +216,12 @@ class Guard:
 
     def advise(self, visit: Visit, passage: dict[str, Any]) -> Process:
         """Do what the screen says next for one person."""
-        people = {number: key for key, number in visit.numbers.items()}
         for shown in passage["persons"]:
             if shown["next"] in {"none", ""}:
                 continue
             person = next(
-                (p for p in visit.persons if p.person == people.get(shown["person"])), None
+                (p for p in visit.persons if p.person == visit.numbers.get(shown["person"])),
+                None,
             )
             if person is None:
                 person = self.stranger(visit, shown)

@@ -203,6 +203,8 @@ class Gun:
     street: Street
     device: str
     free_s: float = 0.0
+    holder: str | None = None
+    """The lane whose guard has it in his hand, about to measure."""
     alive: bool = True
     memory: list[tuple[float, Visit | None, Person | None]] = field(default_factory=list)
     """What the guard remembers of the last pointings."""
@@ -213,8 +215,7 @@ class Gun:
     ) -> Generator[float, None, None]:  # fmt: skip
         """Point it at somebody, or something, and take it away again."""
         street = self.street
-        while self.free_s > street.now:
-            yield self.free_s - street.now + 0.05
+        yield from self.grab(lane)
         if plateau is None:
             assert visit is not None
             assert person is not None
@@ -222,7 +223,7 @@ class Gun:
         samples = physics.point_at(street.rng, plateau, street.post.around_centi_c, kind)
         if cut:
             samples = physics.short_point(samples)
-        self.free_s = street.now + 0.1 * len(samples) + 0.1
+        self.free_s = street.now + 0.1 * len(samples) + 0.05
         self._write_down(lane, visit, person, kind, plateau, len(samples))
         offer, device, clock = street.house.offer, self.device, street.clock
         taken = events.SampleTaken
@@ -230,6 +231,13 @@ class Gun:
             yield wait
             if self.alive:
                 offer(taken(device, found, die, clock.now))
+        self.holder = None
+
+    def grab(self, lane: str) -> Process:
+        """Take it into the hand: a mark on the screen is for what is measured right after."""
+        while self.holder != lane and (self.holder or self.free_s > self.street.now):
+            yield 0.3
+        self.holder = lane
 
     def _write_down(
         self, lane: str, visit: Visit | None, person: Person | None, kind: str, plateau: int,

@@ -57,7 +57,7 @@ class Visit:
     gone_s: float = -1.0
     turned: bool = False
     numbers: dict[int, int] = field(default_factory=dict)
-    """The guard's belief: person -> number on the screen."""
+    """The guard's belief: number on the screen -> person; two numbers when he forgot a touch."""
     shown_as: tuple[int, int] | None = None
     """The passage to which that belief belongs."""
 
