@@ -123,7 +123,7 @@ def _take_sample(gate: Gate, sample: SampleTaken, now: float) -> Step:
     site, meters = gate.site, gate.meters
     index = site.meter_of.get(sample.device)
     if index is None:
-        return Step(gate, (), _wake_at(gate))
+        return step(gate, Woke(), now)
     meter, window = take(meters[index], sample, now, site.limits)
     meters = (*meters[:index], meter, *meters[index + 1 :])
     gate = Gate(site, gate.lanes, meters, gate.desk, gate.wake_s)

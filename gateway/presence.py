@@ -392,20 +392,22 @@ def _watch(work: Work, i: int, camera: str) -> None:
 
 def resume(work: Work, event: Resumed) -> None:
     """Take up what the journal holds open; what cannot be at the line any more is closed."""
-    for unfinished in event.unfinished:
+    if work.desk.resumed:
+        return
+    first_key = max((old.passage + 1 for old in event.unfinished), default=0)
+    next_key = max(work.desk.next_key, first_key)
+    work.desk = replace(work.desk, resumed=True, next_key=next_key)
+    for unfinished in {old.passage: old for old in event.unfinished}.values():
         i = work.site.lane_of.get(unfinished.lane)
-        if i is None or work.find(i, unfinished.passage) is not None:
-            continue
-        state = work.lanes[i]
-        passage = _unfold(work, i, unfinished)
+        state = None if i is None else work.lanes[i]
         recent = 0 <= unfinished.away_s <= RESUME_AWAY_S_MAX
-        if recent and state.watched and state.passage is None and not state.tracks:
-            work.lanes[i] = replace(state, passage=passage)
-            next_key = max(work.desk.next_key, passage.key + 1)
-            work.desk = replace(work.desk, next_key=next_key)
+        free = state is not None and state.passage is None and not state.tracks
+        if i is not None and state is not None and recent and free and state.watched:
+            work.lanes[i] = replace(state, passage=_unfold(work, i, unfinished))
         else:
-            work.record(contract.Closed(how="interrupted", persons=len(passage.persons)),
-                        passage.key)  # fmt: skip
+            persons = len(unfinished.results)
+            body = contract.Closed(how="interrupted", persons=persons)
+            work.record(body, unfinished.passage)
 
 
 def _unfold(work: Work, i: int, unfinished: Unfinished) -> Passage:

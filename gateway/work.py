@@ -95,6 +95,8 @@ class Desk:
     disk: Literal["ok", "low", "full", "unwritable"] = "ok"
     not_recorded: int = 0
     ambient_centi_c: int | None = None
+    resumed: bool = False
+    """The journal's unfinished passages were taken up; that happens once."""
     tally: Tally = Tally()
 
 

@@ -1,0 +1,143 @@
+"""A restart in the middle of a passage: the same plate goes on, anything else is closed."""
+
+import pytest
+
+from gateway import contract, events
+from gateway.passage import RESUME_WAIT_S
+from tests.core.post import Post, foot_lane, in_lane
+
+
+def plate(text: str = "鲁MA1234") -> events.PlateRead:
+    return events.PlateRead("c1", "in1", 1, "read", text, 97)
+
+
+def unfinished(key: int = 5, **fields) -> events.Unfinished:
+    known = {
+        "passage": key, "lane": "in1", "traveller": "vehicle", "witness": "track", "away_s": 4.0,
+        "revision": 1, "results": ("RECHECK",), "attempts": (1,), "plate": plate(),
+    }  # fmt: skip
+    return events.Unfinished(**(known | fields))
+
+
+def back(*rest: events.Unfinished, lanes=()) -> Post:
+    post = Post(*lanes)
+    post.do(events.Resumed(rest or (unfinished(),)))
+    return post
+
+
+def test_the_same_plate_goes_on():
+    post = back()
+    post.see(1, zone=True)
+    post.plate(1, "鲁MA1234")
+    post.wait(1.0)
+    post.do(events.AgainTouched("in1", 1))
+    post.measure(3640)
+    post.leave(1)
+    assert post.readings() == [(5, 1, "NORMAL")]
+    assert post.closed() == {5: "left"}
+    assert not post.bodies(contract.Opened)
+    assert [b.revision for b in post.bodies(contract.Decided)] == [2]
+    assert post.records(contract.ReadingTaken)[0].body.attempt == 2
+
+
+def test_another_plate_is_another_vehicle():
+    post = back()
+    post.see(1, zone=True)
+    post.plate(1, "鲁MB5678")
+    assert post.closed() == {5: "interrupted"}
+    assert [r.passage for r in post.records(contract.PlateSeen)] == [6]
+
+
+def test_another_kind_of_traveller_is_another():
+    post = back(unfinished(traveller="bicycle", plate=None))
+    post.see(1, zone=True)
+    assert post.closed() == {5: "interrupted"}
+    assert [r.passage for r in post.records(contract.Opened)] == [6]
+
+
+def test_what_nobody_can_tell_owns_nothing():
+    post = back(unfinished(plate=None))
+    post.see(1, zone=True)
+    post.plate(1, "鲁MA1234")
+    post.measure(3640)
+    assert post.readings() == [(None, 0, "NORMAL")]
+    assert not post.bodies(contract.PlateSeen), "the plate may be another vehicle's"
+    assert post.screen()["lanes"][0]["passage"]["unsure"]
+    post.wait(RESUME_WAIT_S)
+    assert post.closed() == {5: "interrupted"}
+    post.measure(3650)
+    assert post.readings()[-1] == (6, 1, "NORMAL")
+
+
+def test_a_touch_about_persons_is_about_who_stands_there():
+    post = back()
+    post.see(1, zone=True)
+    post.do(events.PersonTouched("in1"))
+    post.measure(3640)
+    assert post.closed() == {5: "interrupted"}
+    assert post.readings() == [(6, 1, "NORMAL")]
+
+
+def test_nobody_at_the_line_is_closed_in_time():
+    post = back()
+    post.wait(RESUME_WAIT_S + 1)
+    assert post.closed() == {5: "interrupted"}
+    assert post.passage() is None
+
+
+@pytest.mark.parametrize("away_s", [-1.0, 61.0, 1e9])
+def test_too_long_away_is_closed_at_once(away_s):
+    post = back(unfinished(away_s=away_s))
+    assert post.closed() == {5: "interrupted"}
+
+
+def test_a_lane_without_a_camera_cannot_know():
+    post = back(unfinished(lane="foot1", traveller="person", plate=None), lanes=(foot_lane(),))
+    assert post.closed() == {5: "interrupted"}
+
+
+def test_a_lane_that_is_no_more_is_closed_too():
+    post = back(unfinished(lane="gone"))
+    assert post.closed() == {5: "interrupted"}
+
+
+def test_two_unfinished_of_one_lane():
+    post = back(unfinished(5), unfinished(6, plate=None))
+    assert post.closed() == {6: "interrupted"}
+    assert post.passage().key == 5
+
+
+def test_keys_do_not_clash():
+    post = back()
+    post.wait(RESUME_WAIT_S + 1)
+    post.arrive(1)
+    assert post.passage().key == 6
+
+
+def test_it_opens_nothing_by_itself_after_a_restart():
+    post = back(
+        unfinished(results=("NORMAL",), decision="admit"), lanes=(in_lane(opens_by_itself=True),)
+    )
+    post.see(1, zone=True)
+    post.plate(1, "鲁MA1234")
+    post.measure(3640)
+    assert post.decision() == "admit"
+    assert post.pulses() == []
+
+
+def test_an_override_is_remembered():
+    post = back(unfinished(decision="admit", overridden=True))
+    shown = post.screen()["lanes"][0]["passage"]
+    assert shown["overridden"]
+    assert shown["decision"] == "admit"
+    post.see(1, zone=True)
+    post.plate(1, "鲁MA1234")
+    post.wait(1.0)
+    post.measure(3640)
+    assert post.decision() == "admit"
+
+
+def test_the_same_word_twice_is_one():
+    post = back()
+    post.do(events.Resumed((unfinished(),)))
+    assert post.closed() == {}
