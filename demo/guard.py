@@ -19,7 +19,9 @@ MEASURE_S: Final = 8.0
 SHOWN_S: Final = 1.2
 """A forehead before the thermometer; longer than the 0.4 s that a reading needs."""
 PLATE_S: Final = 3.0
-STAY_S: Final = 60.0
+BETWEEN_S: Final = 0.8
+"""From one forehead to the next: closer, nobody could say whose reading it is."""
+STAY_S: Final = 15.0
 ROUNDS_MAX: Final = 12
 
 
@@ -53,6 +55,14 @@ class Lane:
         lane = self.shown()
         found: dict[str, Any] | None = lane["passage"] if lane is not None else None
         return found
+
+    def is_well(self) -> bool:
+        """Tell whether the screen is live and all devices of the gate have been heard."""
+        view = self.page.view
+        return view is not None and all(
+            device["state"] == "ok" and device["age_s"] is not None
+            for device in view["status"]["devices"]
+        )
 
     def is_free(self) -> bool:
         """Tell whether the screen is live and shows the lane empty."""
@@ -91,6 +101,10 @@ def play(lane: Lane, visit: Visit, came: Callable[[], None]) -> Generator[Until,
         lane.camera.show(lane.scenes.standing(visit))
     came()
     noticed = lane.camera is None or (yield Until(lambda: lane.passage() is not None, NOTICE_S))
+    if not noticed:
+        # The guard sees it even if the camera does not.
+        lane.touch("ArrivalTouched", traveller=visit.traveller)
+        yield Until(lambda: lane.passage() is not None, 3.0)
     decision = yield from _screen(lane, visit)
     _acknowledge(lane)
     yield from _leave(lane)
@@ -109,6 +123,7 @@ def _screen(lane: Lane, visit: Visit) -> Generator[Until, bool, str]:
         found = lane.passage()
         persons = found["persons"] if found is not None else []
         if lane.thermometer is not None and len(persons) < len(visit.persons):
+            yield from pause(BETWEEN_S if persons else 0.0)
             yield from _measure(lane, visit.persons[len(persons)], 0)
         elif lane.is_decided():
             break

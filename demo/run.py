@@ -151,6 +151,8 @@ class Demo:
             command = [*python, "gateway", "run", "--config", str(site.settings(gate))]
             children.start(f"gateway-{gate.compound}", command, notifies=True)
         self._wait(children, simulator, "the processes", children.ready)
+        # Every camera has seen its lane empty by then, as at a gate where nobody has come yet.
+        self._wait(children, simulator, "the gates' devices", lambda: bool(self._told.get("well")))
         return simulator
 
     def _wait(

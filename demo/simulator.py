@@ -122,6 +122,10 @@ class Simulator:
         for camera in self._cameras:
             camera.tick(now)
 
+    def is_well(self) -> bool:
+        """Tell whether every screen is live and shows every device well."""
+        return all(post.lane.is_well() for post in self._posts)
+
     def is_quiet(self) -> bool:
         """Tell whether no visit is under way and every screen shows its lanes empty."""
         return all(post.script is None and post.lane.is_free() for post in self._posts)
@@ -234,7 +238,8 @@ def run(spec: Spec) -> None:
             if now >= tell_at:
                 tell_at = now + TELL_S
                 done = simulator.stopping and simulator.is_done()
-                _say(simulator.tally.as_json() | {"done": done, "quiet": simulator.is_quiet()})
+                states = {"done": done, "quiet": simulator.is_quiet(), "well": simulator.is_well()}
+                _say(simulator.tally.as_json() | states)
             time.sleep(TICK_S)
 
 
