@@ -142,6 +142,7 @@ class Panel:
             compound=settings.compound,
             gate=settings.gate,
             names={"zh": settings.names.zh, "en": settings.names.en},
+            opens_by_hand=True,  # No relay is driven yet: the guard opens, the pulse is recorded.
         )
         for lane in shown["lanes"]:
             here = lane["passage"]
