@@ -19,11 +19,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Final
 
 import msgspec
 import sqlite_utils
-from msgspec import UNSET
 
 from central import aggregate, reading, spans
 from central.aggregate import Calendar, Counts
@@ -31,19 +30,16 @@ from central.arrivals import Parcel
 from central.counting import Bucket, Counting, Understood
 from central.errors import LedgerUnreadable, LedgerUnwritable
 from central.keys import SEQ_MAX, key_of, read_key
+from central.noticing import Noticing
+from central.rows import NO_HASH, UNREAD, Fresh, fresh_of, row_of
 from central.schema import migrations
 from central.streams import Stream, Streams
 from central.understanding import understand
 from gateway import contract
-from gateway.contract import Entry, Hello, Mark, NotUnderstood
+from gateway.contract import Entry, Hello, Mark
 
 _RUN_GAP: Final = 256
 """Sequences further apart than this in one message are looked up apart."""
-_REFUSED_MAX: Final = 1000
-"""Payloads that could not be read at all and are kept to be looked at."""
-_NO_HASH: Final = bytes(32)
-_UNREAD: Final = ""
-"""The kind of an entry whose envelope could not be read; its row keeps the raw bytes."""
 _INSERT: Final = (
     "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING"
 )
@@ -63,16 +59,6 @@ class Absorbed:
     """The counters that changed."""
 
 
-class _Fresh(NamedTuple):
-    """An entry as it will stand in its row; `entry` is None when its envelope was not read."""
-
-    seq: int
-    hash: bytes
-    prev: bytes
-    entry: Entry | None
-    raw: bytes = b""
-
-
 class Ledger:
     """Every gate's entries, and what they add up to."""
 
@@ -82,6 +68,7 @@ class Ledger:
         self.calendar = Calendar(zone)
         self._streams = Streams(self._db)
         self._counting = Counting(self._db, self._streams, self.calendar)
+        self._noticing = Noticing(self._db, self._streams)
         self._safe: Mapping[str, int] = {}
         self._count_waiting()
 
@@ -120,19 +107,21 @@ class Ledger:
             understood += read
             repeats, new, waiting = repeats + same, new + len(fresh), waiting - len(read)
         waiting += new
-        self._check_starts(understood, arrived_ms)
+        self._noticing.starts(understood, arrived_ms)
         moved = self._counting.take(understood, arrived_ms) if understood else set()
         self._follow(understood, arrived_ms)
         for name in groups:
-            self._check_stream(parcel, self._streams.get(name, *_place(parcel)), arrived_ms)
+            self._noticing.place(
+                self._streams.get(name, *_place(parcel)), _place(parcel), arrived_ms
+            )
         marks = tuple(self.mark(name) for name in groups)
         return Absorbed(new, repeats, conflicts, waiting, marks, frozenset(moved))
 
     def _group(
         self, parcel: Parcel, arrived_ms: int
-    ) -> tuple[dict[str, dict[int, _Fresh]], int, int]:
+    ) -> tuple[dict[str, dict[int, Fresh]], int, int]:
         """Sort a parcel's entries by stream and sequence; count its own repeats and conflicts."""
-        groups: dict[str, dict[int, _Fresh]] = {}
+        groups: dict[str, dict[int, Fresh]] = {}
         repeats = conflicts = 0
         for found in self._envelopes(parcel, arrived_ms):
             stream, fresh = found
@@ -147,28 +136,32 @@ class Ledger:
                 conflicts += self._conflict(at, parcel, fresh, arrived_ms)
         return groups, repeats, conflicts
 
-    def _envelopes(self, parcel: Parcel, arrived_ms: int) -> Iterator[tuple[str, _Fresh]]:
+    def _envelopes(self, parcel: Parcel, arrived_ms: int) -> Iterator[tuple[str, Fresh]]:
         for entry in parcel.entries:
             try:
                 digest = bytes.fromhex(contract.hash_of(entry))
             except (OverflowError, ValueError) as error:
-                self._refuse(parcel, str(error), contract.encode(entry), arrived_ms)
+                self._noticing.refuse(
+                    _place(parcel), str(error), contract.encode(entry), arrived_ms
+                )
                 continue
             if entry.seq > SEQ_MAX:
-                self._refuse(parcel, "sequence too high", contract.encode(entry), arrived_ms)
+                self._noticing.refuse(
+                    _place(parcel), "sequence too high", contract.encode(entry), arrived_ms
+                )
                 continue
-            yield entry.stream, _Fresh(entry.seq, digest, bytes.fromhex(entry.prev), entry)
+            yield entry.stream, Fresh(entry.seq, digest, bytes.fromhex(entry.prev), entry)
         for raw in parcel.unread:
             try:
                 key = msgspec.json.decode(raw, type=_Key)
             except contract.UNREADABLE as error:
-                self._refuse(parcel, str(error), raw, arrived_ms)
+                self._noticing.refuse(_place(parcel), str(error), raw, arrived_ms)
                 continue
-            yield key.stream, _Fresh(key.seq, hashlib.sha256(raw).digest(), _NO_HASH, None, raw)
+            yield key.stream, Fresh(key.seq, hashlib.sha256(raw).digest(), NO_HASH, None, raw)
 
     def _sift(
-        self, stream: Stream, group: dict[int, _Fresh]
-    ) -> tuple[list[_Fresh], int, list[_Fresh]]:
+        self, stream: Stream, group: dict[int, Fresh]
+    ) -> tuple[list[Fresh], int, list[Fresh]]:
         """Part a stream's entries into those not held, the number that repeat, and conflicts."""
         numbers = sorted(group)
         if numbers[0] > stream.top:
@@ -187,7 +180,7 @@ class Ledger:
                 fresh.append(group[seq])
             elif found[0] == group[seq].hash:
                 same += 1
-            elif found[1] == _UNREAD and group[seq].entry is not None:
+            elif found[1] == UNREAD and group[seq].entry is not None:
                 self._set_aside(stream, seq)
                 fresh.append(group[seq])
             else:
@@ -195,7 +188,7 @@ class Ledger:
         return fresh, same, differing
 
     def _insert(
-        self, stream: Stream, parcel: Parcel, fresh: list[_Fresh], arrived_ms: int
+        self, stream: Stream, parcel: Parcel, fresh: list[Fresh], arrived_ms: int
     ) -> list[Understood]:
         """Write rows, move the watermark; return what of them was understood."""
         if not fresh:
@@ -206,10 +199,10 @@ class Ledger:
             read = _understand(stream, one)
             if read is not None:
                 understood.append(read)
-            rows.append(_row(stream, one, arrived_ms, understood=read is not None))
+            rows.append(row_of(stream.number, one, arrived_ms, understood=read is not None))
         written = self._db.executemany(_INSERT, rows).rowcount
         assert written == len(fresh), "a row that was not held could not be inserted"
-        self._check_chain(stream, parcel, fresh, arrived_ms)
+        self._noticing.chain(stream, _place(parcel), fresh, arrived_ms)
         for one in fresh:
             if stream.lost and spans.contains(stream.lost, one.seq):
                 self._streams.found_again(stream, one.seq)
@@ -247,13 +240,13 @@ class Ledger:
         for row in rows:
             number, seq = read_key(row["key"])
             stream = self._streams.of_number(number)
-            fresh = _fresh_of(stream.id, seq, row)
+            fresh = fresh_of(stream.id, seq, row)
             read = _understand(stream, fresh) if fresh else None
             if fresh is None or read is None:
                 continue
             understood.append(read)
             self._db.execute("DELETE FROM entry WHERE key = ?", (row["key"],))
-            kept = _row(stream, fresh, row["arrived_ms"], understood=True)
+            kept = row_of(stream.number, fresh, row["arrived_ms"], understood=True)
             self._db.execute(_INSERT, kept)
         if understood:
             arrived_ms = max(row["arrived_ms"] for row in rows)
@@ -266,113 +259,25 @@ class Ledger:
         for stream, seq, body, _ in understood:
             match body:
                 case contract.AlertChanged():
-                    self._follow_alert(stream, seq, body)
+                    self._noticing.alert(stream, seq, body)
                 case contract.Started():
-                    self._follow_start(stream, body, arrived_ms)
+                    self._noticing.start(stream, body, arrived_ms)
                 case contract.Tombstone():
                     lost = self._streams.get(body.stream, *stream.place)
                     self._lose(lost, body.first, body.last, body.reason, arrived_ms)
                 case _:
                     pass
 
-    def _follow_alert(self, stream: Stream, seq: int, body: contract.AlertChanged) -> None:
-        self._db.execute(
-            "INSERT INTO alert VALUES (:stream, :alert, :seq, :at, :seq, :state, :what, :priority,"
-            " :lane, :device) ON CONFLICT DO UPDATE SET"
-            " since_ms = CASE WHEN :seq < first_seq THEN :at ELSE since_ms END,"
-            " first_seq = min(first_seq, :seq),"
-            " state = CASE WHEN :seq > last_seq THEN :state ELSE state END,"
-            " what = CASE WHEN :seq > last_seq THEN :what ELSE what END,"
-            " priority = CASE WHEN :seq > last_seq THEN :priority ELSE priority END,"
-            " lane = CASE WHEN :seq > last_seq THEN :lane ELSE lane END,"
-            " device = CASE WHEN :seq > last_seq THEN :device ELSE device END,"
-            " last_seq = max(last_seq, :seq)",
-            {
-                "stream": stream.number, "alert": body.alert, "seq": seq, "at": body.at_ms,
-                "state": body.state, "what": body.what, "priority": body.priority,
-                "lane": body.lane, "device": body.device,
-            },
-        )  # fmt: skip
-
-    def _follow_start(self, stream: Stream, body: contract.Started, arrived_ms: int) -> None:
-        """Look for a fork: an identity that two starts go on from, or one that went on itself."""
-        if body.before is None:
-            return
-        (starts, lowest) = self._db.execute(
-            "SELECT count(*), min(before_last) FROM stream WHERE before = ?", (body.before,)
-        ).fetchone()
-        before = self._streams.find(body.before)
-        if before is not None:
-            before.named_last = lowest
-            self._db.execute(
-                "UPDATE stream SET named_last = ? WHERE no = ?", (lowest, before.number)
-            )
-            self._check_fork(before, arrived_ms)
-        if starts > 1:
-            detail = f"{starts} streams go on from it"
-            self._trouble("fork", body.before, 0, stream.place, detail, arrived_ms)
-
-    def _check_fork(self, stream: Stream, arrived_ms: int) -> None:
-        if stream.named_last is not None and stream.top > stream.named_last:
-            detail = f"holds {stream.top}, its successor names {stream.named_last} as its last"
-            self._trouble("fork", stream.id, 0, stream.place, detail, arrived_ms)
-
-    def _check_starts(self, understood: Iterable[Understood], arrived_ms: int) -> None:
-        """Note a stream that another place's topic has named before its start came."""
-        for stream, _, body, _ in understood:
-            if isinstance(body, contract.Started) and stream.place != (body.compound, body.gate):
-                detail = f"its start names {body.compound}/{body.gate}"
-                self._trouble("place", stream.id, 0, stream.place, detail, arrived_ms)
-
-    def _check_stream(self, parcel: Parcel, stream: Stream, arrived_ms: int) -> None:
-        self._check_fork(stream, arrived_ms)
-        if stream.place != _place(parcel):
-            detail = f"its start names {stream.compound}/{stream.gate}"
-            self._trouble("place", stream.id, 0, _place(parcel), detail, arrived_ms)
-
-    def _check_chain(
-        self, stream: Stream, parcel: Parcel, fresh: list[_Fresh], arrived_ms: int
-    ) -> None:
-        """Compare each fresh entry with its neighbours; `stream.top` is still that of before."""
-        hashes = {one.seq: one.hash for one in fresh}
-        broken = []
-        for one in fresh:
-            if one.entry is None:
-                continue
-            before = hashes.get(one.seq - 1) or self._hash_at(stream, one.seq - 1)
-            if before is not None and before != one.prev:
-                broken.append(one.seq)
-            if one.seq < stream.top and one.seq + 1 not in hashes:
-                row = self._db.execute(
-                    "SELECT prev FROM entry WHERE key = ? AND kind != ''",
-                    (key_of(stream.number, one.seq + 1),),
-                ).fetchone()
-                if row is not None and row[0] != one.hash:
-                    broken.append(one.seq + 1)
-        for seq in broken:
-            detail = "names another entry before it than the ledger holds"
-            self._trouble("chain", stream.id, seq, _place(parcel), detail, arrived_ms)
-
-    def _hash_at(self, stream: Stream, seq: int) -> bytes | None:
-        if seq == 0:
-            return _NO_HASH
-        if seq >= stream.top:
-            return stream.top_hash if seq == stream.top else None
-        row = self._db.execute(
-            "SELECT hash FROM entry WHERE key = ? AND kind != ''", (key_of(stream.number, seq),)
-        ).fetchone()
-        return None if row is None else bytes(row[0])
-
     # --- What is wrong, kept ---
 
-    def _conflict(self, stream: Stream, parcel: Parcel, fresh: _Fresh, arrived_ms: int) -> int:
-        row = _row(stream, fresh, arrived_ms, understood=False)[:-1]
+    def _conflict(self, stream: Stream, parcel: Parcel, fresh: Fresh, arrived_ms: int) -> int:
+        row = row_of(stream.number, fresh, arrived_ms, understood=False)[:-1]
         kept = self._db.execute(
             "INSERT OR IGNORE INTO conflict VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (*row, *_place(parcel)),
         ).rowcount
         detail = "another entry has this name already"
-        self._trouble("conflict", stream.id, fresh.seq, _place(parcel), detail, arrived_ms)
+        self._noticing.trouble("conflict", stream.id, fresh.seq, _place(parcel), detail, arrived_ms)
         return kept
 
     def _set_aside(self, stream: Stream, seq: int) -> None:
@@ -385,33 +290,12 @@ class Ledger:
         )
         self._db.execute("DELETE FROM entry WHERE key = ?", (key,))
 
-    def _refuse(self, parcel: Parcel, reason: str, payload: bytes, arrived_ms: int) -> None:
-        self._db.execute(
-            "INSERT INTO refused VALUES (?, ?, ?, 'entries', ?, ?, 1, ?)"
-            " ON CONFLICT DO UPDATE SET times = times + 1",
-            (hashlib.sha256(payload).digest(), *_place(parcel), reason, payload, arrived_ms),
-        )
-        self._db.execute(
-            "DELETE FROM refused WHERE digest IN (SELECT digest FROM refused"
-            " ORDER BY arrived_ms DESC LIMIT -1 OFFSET ?)",
-            (_REFUSED_MAX,),
-        )
-        self._trouble("refused", "", 0, _place(parcel), reason, arrived_ms)
-
     def refuse(
         self, compound: str, gate: str, reason: str, payload: bytes, arrived_ms: int
     ) -> None:
         """Keep a message that could not be read at all."""
         with self._transaction():
-            self._refuse(Parcel(compound, gate, ()), reason, payload, arrived_ms)
-
-    def _trouble(  # noqa: PLR0917 - a row of the table.
-        self, what: str, stream: str, seq: int, place: tuple[str, str], detail: str, at_ms: int
-    ) -> None:
-        self._db.execute(
-            "INSERT OR IGNORE INTO trouble VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
-            (what, stream, seq, *place, detail, at_ms),
-        )
+            self._noticing.refuse((compound, gate), reason, payload, arrived_ms)
 
     # --- Watermarks ---
 
@@ -441,7 +325,7 @@ class Ledger:
             return
         if self._streams.lose(stream, first, last, reason, arrived_ms):
             detail = f"{first} to {last}: {reason}"
-            self._trouble("lost", stream.id, first, stream.place, detail, arrived_ms)
+            self._noticing.trouble("lost", stream.id, first, stream.place, detail, arrived_ms)
 
     def mark(self, stream: str) -> Mark:
         """Tell how far a stream has come."""
@@ -555,37 +439,7 @@ def _runs(numbers: list[int]) -> Iterator[tuple[int, int]]:
     yield first, last
 
 
-def _row(stream: Stream, fresh: _Fresh, arrived_ms: int, *, understood: bool) -> tuple[object, ...]:
-    key, entry = key_of(stream.number, fresh.seq), fresh.entry
-    if entry is None:
-        return (key, fresh.hash, fresh.prev, 0, _UNREAD, fresh.raw, None, None, arrived_ms, 0)
-    return (
-        key, fresh.hash, fresh.prev, entry.v, entry.kind, bytes(entry.open),
-        None if entry.seal is UNSET else bytes.fromhex(entry.seal),
-        None if entry.sealed is UNSET else entry.sealed,
-        arrived_ms, int(understood),
-    )  # fmt: skip
-
-
-def _fresh_of(stream: str, seq: int, row: sqlite3.Row) -> _Fresh | None:
-    """Read an entry back from its row; None when even its envelope still cannot be read."""
-    if row["kind"] == _UNREAD:
-        try:
-            entry = contract.decode_entry(row["open"])
-            digest = bytes.fromhex(contract.hash_of(entry))
-        except (NotUnderstood, OverflowError, ValueError):
-            return None
-        return _Fresh(seq, digest, bytes.fromhex(entry.prev), entry)
-    entry = Entry(
-        v=row["v"], stream=stream, seq=seq, prev=row["prev"].hex(), kind=row["kind"],
-        open=msgspec.Raw(row["open"]),
-        seal=UNSET if row["seal"] is None else row["seal"].hex(),
-        sealed=UNSET if row["sealed"] is None else row["sealed"],
-    )  # fmt: skip
-    return _Fresh(seq, row["hash"], row["prev"], entry)
-
-
-def _understand(stream: Stream, fresh: _Fresh) -> Understood | None:
+def _understand(stream: Stream, fresh: Fresh) -> Understood | None:
     if fresh.entry is None:
         return None
     found = understand(fresh.entry)

@@ -1,0 +1,59 @@
+"""How an entry stands in the ledger's table, and is read back from it.
+
+Pure: no clock, no disk, no network.
+"""
+
+import sqlite3
+from typing import Final, NamedTuple
+
+import msgspec
+from msgspec import UNSET
+
+from central.keys import key_of
+from gateway import contract
+from gateway.contract import Entry, NotUnderstood
+
+NO_HASH: Final = bytes(32)
+UNREAD: Final = ""
+"""The kind of an entry whose envelope could not be read; its row keeps the raw bytes."""
+
+
+class Fresh(NamedTuple):
+    """An entry as it will stand in its row; `entry` is None when its envelope was not read."""
+
+    seq: int
+    hash: bytes
+    prev: bytes
+    entry: Entry | None
+    raw: bytes = b""
+
+
+def row_of(number: int, fresh: Fresh, arrived_ms: int, *, understood: bool) -> tuple[object, ...]:
+    """Give an entry as its row."""
+    key, entry = key_of(number, fresh.seq), fresh.entry
+    if entry is None:
+        return (key, fresh.hash, fresh.prev, 0, UNREAD, fresh.raw, None, None, arrived_ms, 0)
+    return (
+        key, fresh.hash, fresh.prev, entry.v, entry.kind, bytes(entry.open),
+        None if entry.seal is UNSET else bytes.fromhex(entry.seal),
+        None if entry.sealed is UNSET else entry.sealed,
+        arrived_ms, int(understood),
+    )  # fmt: skip
+
+
+def fresh_of(stream: str, seq: int, row: sqlite3.Row) -> Fresh | None:
+    """Read an entry back from its row; None when even its envelope still cannot be read."""
+    if row["kind"] == UNREAD:
+        try:
+            entry = contract.decode_entry(row["open"])
+            digest = bytes.fromhex(contract.hash_of(entry))
+        except (NotUnderstood, OverflowError, ValueError):
+            return None
+        return Fresh(seq, digest, bytes.fromhex(entry.prev), entry)
+    entry = Entry(
+        v=row["v"], stream=stream, seq=seq, prev=row["prev"].hex(), kind=row["kind"],
+        open=msgspec.Raw(row["open"]),
+        seal=UNSET if row["seal"] is None else row["seal"].hex(),
+        sealed=UNSET if row["sealed"] is None else row["sealed"],
+    )  # fmt: skip
+    return Fresh(seq, row["hash"], row["prev"], entry)
