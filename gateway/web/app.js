@@ -30,6 +30,7 @@ function put(change) {
   state = { ...state, ...change };
   document.documentElement.lang = state.language === "zh" ? "zh-CN" : "en";
   render(html`<${Page} ...${state} />`, document.getElementById("page"));
+  document.documentElement.dataset.now = state.view?.now_ms ?? "";
 }
 
 const now_s = () => performance.now() / 1000;

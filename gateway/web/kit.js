@@ -25,6 +25,35 @@ export function Shape({ of }) {
   return html`<svg class=${`shape ${of}`} viewBox="0 0 48 48" aria-hidden="true">${PATHS[of]}</svg>`;
 }
 
+const overflows = (e) => e.scrollHeight > e.clientHeight + 1 || e.scrollWidth > e.clientWidth + 1;
+
+function shrink(e, min) {
+  e.style.fontSize = "";
+  let size = parseFloat(getComputedStyle(e).fontSize);
+  while (size > min && overflows(e)) {
+    size = Math.max(min, size - 1);
+    e.style.fontSize = `${size}px`;
+  }
+}
+
+/** Sentences, the most pressing first: as many as fit at `min` pixels, and "…" for the others. */
+export function FitParts({ class: name = "", min = 12, parts }) {
+  const box = useRef(null);
+  const fitted = useRef("");
+  useLayoutEffect(() => {
+    const e = box.current;
+    const key = `${parts.join()}|${e.clientWidth}x${e.clientHeight}|${document.fonts.status}`;
+    if (key === fitted.current) return;
+    for (let count = parts.length; count > 0; count -= 1) {
+      e.textContent = parts.slice(0, count).join(" · ") + (count < parts.length ? " …" : "");
+      shrink(e, min);
+      if (!overflows(e)) break;
+    }
+    fitted.current = `${parts.join()}|${e.clientWidth}x${e.clientHeight}|${document.fonts.status}`;
+  });
+  return html`<div class=${`fit ${name}`} ref=${box}></div>`;
+}
+
 /** Text that is made smaller until it fits its box, down to `min` pixels. */
 export function Fit({ class: name = "", min = 13, children }) {
   const box = useRef(null);
@@ -33,12 +62,7 @@ export function Fit({ class: name = "", min = 13, children }) {
     const e = box.current;
     const key = `${e.textContent}|${e.clientWidth}x${e.clientHeight}|${document.fonts.status}`;
     if (key === fitted.current) return;
-    e.style.fontSize = "";
-    let size = parseFloat(getComputedStyle(e).fontSize);
-    while (size > min && (e.scrollHeight > e.clientHeight + 1 || e.scrollWidth > e.clientWidth + 1)) {
-      size -= 1;
-      e.style.fontSize = `${size}px`;
-    }
+    shrink(e, min);
     fitted.current = `${e.textContent}|${e.clientWidth}x${e.clientHeight}|${document.fonts.status}`;
   });
   return html`<div class=${`fit ${name}`} ref=${box}>${children}</div>`;
@@ -67,7 +91,7 @@ export function Pages({ words, items, each, class: kind = "", foot }) {
     <div class="foot">
       ${foot}
       ${pages > 1 && html`<${Key} name="page" on=${() => turn(page + 1)}>
-        ${words.page_next} ${page + 1}/${pages}
+        <${Label}>${words.page_next} ${page + 1}/${pages}<//>
       <//>`}
     </div>`;
 }

@@ -1,7 +1,7 @@
 // What opens over the passage: each closes by its own key, and "emergency" and "next" stay beside it.
 
 import { html, useState } from "/vendor/preact-htm.js";
-import { Fit, Key, Pages, Shape, isSmall } from "/kit.js";
+import { Fit, Key, Label, Pages, Shape, isSmall } from "/kit.js";
 import { PlatePad, TemperaturePad, TextPad } from "/pads.js";
 import { personShape, resultOf } from "/passage.js";
 import { wantsWord } from "/alerts.js";
@@ -138,7 +138,11 @@ export function Whose({ words, view, names, close, act }) {
           <b>${person === null ? words.person_new : words.person(person)}</b><br />
           ${passageName(words, names, lane, passage)}
         <//>`)}
-      foot=${html`<${Key} name="cancel" on=${close}>${words.unknown_leave}<//>`} />
+      foot=${html`<${Key} name="cancel" on=${close}><${Label}>${words.unknown_leave}<//><//>
+        <${Key} name="nobodys" on=${() => {
+          act.touch({ touch: "ReadingDismissed", reading: reading.reading });
+          close();
+        }}><${Label}>${words.nobodys}<//><//>`} />
   </div>`;
 }
 

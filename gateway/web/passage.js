@@ -1,7 +1,7 @@
 // The passage shown large: what was decided and why, what to do next, plate, persons.
 
 import { html } from "/vendor/preact-htm.js";
-import { Fit, Key, Label, Shape, isSmall } from "/kit.js";
+import { Fit, FitParts, Key, Label, Shape, isSmall } from "/kit.js";
 import { wantsWord } from "/alerts.js";
 import { aged, degrees, said } from "/words.js";
 import { painted } from "/plate.js";
@@ -57,9 +57,9 @@ export function Passage({ words, lane, view, act }) {
   const waitingOut = passage.decision === "waiting" && lane.way === "out";
   const own = ownAlert(view, lane);
   const unwritten = passage.recorded === false;
-  const todo = todoText(words, lane);
+  const todo = todoOf(words, lane);
   return html`<section class="passage">
-    <div class=${`decision ${passage.decision} ${own ? "calls" : ""}`} data-name="decision">
+    <div class=${`decision ${passage.decision} ${own ? "calls" : ""} ${unwritten ? "unwritten" : ""}`} data-name="decision">
       <${Shape} of=${passage.decision} />
       <div class="decision-words">
         <${Fit} class="decision-word">
@@ -67,7 +67,7 @@ export function Passage({ words, lane, view, act }) {
         <//>
         ${unwritten && isSmall()
           ? html`<${Unwritten} words=${words} />`
-          : html`<${Fit} class="reasons" min=${12}>${reasonsText(words, lane)}<//>`}
+          : html`<${FitParts} class="reasons" parts=${reasonsOf(words, lane)} />`}
       </div>
       ${!(own && isSmall()) && html`<${Temperature} words=${words} passage=${passage} />`}
       ${own && html`<${Key} name=${`ack-${own.alert}`} class="ack-own"
@@ -76,7 +76,7 @@ export function Passage({ words, lane, view, act }) {
       <//>`}
     </div>
     ${unwritten && !isSmall() && html`<${Unwritten} words=${words} />`}
-    ${todo && html`<${Fit} class="todo" min=${12}>${todo}<//>`}
+    ${todo.length > 0 && html`<${FitParts} class="todo" parts=${todo} />`}
     <div class="who">
       <${Plate} words=${words} passage=${passage} act=${act} />
       <${Persons} words=${words} lane=${lane} act=${act} />
@@ -102,25 +102,24 @@ export function WhoseKey({ words, view, act }) {
   <//>`;
 }
 
-function reasonsText(words, lane) {
+function reasonsOf(words, lane) {
   const { passage } = lane;
   const said_ = passage.reasons.map((code) => said(words.reason, code));
   if (passage.unsure) said_.unshift(words.unsure_vehicle);
   if (lane.isAside) said_.unshift(words.apart);
   if (passage.overridden) said_.unshift(words.overridden);
-  return [...new Set(said_)].slice(0, 3).join(" · ");
+  return [...new Set(said_)];
 }
 
-function todoText(words, lane) {
+function todoOf(words, lane) {
   const { passage } = lane;
   const codes = passage.next.length > 0 ? passage.next : worstFirst(passage.persons).slice(0, 1)
     .map((person) => person.next);
   const waits = passage.persons.map((person) => person.wait_s).filter((wait_s) => wait_s > 0);
-  const parts = [...new Set(codes)].filter((code) => code !== "none").slice(0, 2).map((code) => said(words.next, code));
+  const parts = [...new Set(codes)].filter((code) => code !== "none").map((code) => said(words.next, code));
   if (passage.decision === "admit" && parts.length === 0) parts.push(words.admit_do[lane.way]);
-  if (parts.length === 0) return "";
-  if (waits.length > 0) parts.unshift(words.wait_left(clockLike(Math.max(...waits))));
-  return `➜ ${parts.join(" · ")}`;
+  if (parts.length > 0) parts[0] = `➜ ${waits.length > 0 ? `${clockLike(Math.max(...waits))} ` : ""}${parts[0]}`;
+  return parts;
 }
 
 function clockLike(seconds) {
