@@ -198,13 +198,19 @@ class Guard:
             if missing and not passage["persons"] and passage["decision"] != "admit":
                 yield from self.measure_missing(visit, missing)
                 continue
-            if passage["decision"] != "recheck":
+            if passage["decision"] == "admit" or not self.has_advice(passage):
                 return
             if self.street.chance(self.habits.overrides):
                 self.override(visit)
                 return
             yield from self.advise(visit, passage)
             yield from self.whose(visit)
+
+    def has_advice(self, passage: dict[str, Any]) -> bool:
+        """See whether something is left to do: a referral too waits for the contact thermometer."""
+        if passage["decision"] == "refer":
+            return any(p["next"] == "contact" for p in passage["persons"])
+        return True
 
     def measure_missing(self, visit: Visit, person: Person) -> Process:
         """Measure, or with a dead thermometer type, somebody of whom the screen knows nothing."""
@@ -217,7 +223,7 @@ class Guard:
     def advise(self, visit: Visit, passage: dict[str, Any]) -> Process:
         """Do what the screen says next for one person."""
         for shown in passage["persons"]:
-            if shown["next"] in {"none", ""}:
+            if shown["next"] in {"none", "handover"}:
                 continue
             person = next(
                 (p for p in visit.persons if p.person == visit.numbers.get(shown["person"])),

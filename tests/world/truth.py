@@ -133,10 +133,6 @@ class TruthLog:
     cases: dict[str, int] = field(default_factory=dict)
     """How often each case was made."""
 
-    def measurements_of(self, visit: int) -> list[Measurement]:
-        """Give the pointings at people of one visit."""
-        return [one for one in self.measurements if one.visit == visit]
-
     def count(self, case: str) -> None:
         """Count one more of a case."""
         self.cases[case] = self.cases.get(case, 0) + 1

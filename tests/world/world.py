@@ -216,7 +216,7 @@ class World:
         compounds = {post.gate: post.compound for post in POSTS}
         expected = checker.expected_counts(check, compounds, self._timeless())
         checker.compare_counts(verdict, expected, self._counted())
-        checker.compare_entries(verdict, self.watch.hashes, self._held())
+        checker.compare_entries(verdict, self.watch.all_hashes(), self._held())
         for topic in self.watch.personal[:3]:
             verdict.breaks(7, f"something personal in the clear on {topic}")
         for house in self.houses:
@@ -224,7 +224,7 @@ class World:
             if found.faults:
                 verdict.breaks(2, f"the chain of gate {house.post.gate}: {found.faults[0]}")
         digest = hashlib.sha256()
-        for ref, hash_ in self.watch.hashes:
+        for ref, hash_ in self.watch.all_hashes():
             digest.update(ref.encode() + hash_)
         for one in self.watch.shown:
             digest.update(repr((one.gate, one.at_s, one.recorded, one.decision)).encode())
