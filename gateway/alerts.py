@@ -10,11 +10,12 @@ Late or repeated touches change nothing. Pure.
                                 rtnun --- acknowledged ------> normal
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from gateway.contract import AlertChanged, AlertState
 from gateway.events import Record
+from gateway.records import replace
 
 ALERTS_MAX: Final = 64
 """Conditions are bounded by devices and lanes; what fills up is returned and unacknowledged, and

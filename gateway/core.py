@@ -7,7 +7,6 @@ state is bounded. Effects are in the order in which they must happen: what is re
 before what is done about it.
 """
 
-from dataclasses import replace
 from math import inf
 
 from gateway import alerts
@@ -67,6 +66,7 @@ from gateway.presence import (
     see_vehicle,
     wake_s,
 )  # fmt: skip
+from gateway.records import replace
 from gateway.screening import Limits, Window
 from gateway.windows import Meter, is_stuck, take
 from gateway.work import Desk, Device, Gate, Site, Step, Tally, Work
@@ -127,8 +127,9 @@ def _take_sample(gate: Gate, sample: SampleTaken, now: float) -> Step:
     meter, window = take(meters[index], sample, now, site.limits)
     meters = (*meters[:index], meter, *meters[index + 1 :])
     gate = Gate(site, gate.lanes, meters, gate.desk, gate.wake_s)
-    if window is None and now < gate.wake_s and not gate.desk.stuck:
-        return Step(gate, (), _wake_at(gate))
+    wake_at = _wake_at(gate)
+    if window is None and (wake_at is None or now < wake_at) and not gate.desk.stuck:
+        return Step(gate, (), wake_at)
     work = Work(gate, now)
     if window is not None and gate.wake_s > window.began_s:
         # Before what falls due: the window was over when it ended, not now.

@@ -5,8 +5,6 @@ refused because of what was measured: the guard may always decide otherwise, wit
 reason, and the emergency opening asks nothing. Pure.
 """
 
-from dataclasses import replace
-
 from gateway import contract
 from gateway.events import (
     AgainTouched,
@@ -26,6 +24,7 @@ from gateway.events import (
 from gateway.measuring import assign, drop_loose, release, set_aside, type_value
 from gateway.passage import PULSE_S, Mark, Override, Passage, felt
 from gateway.presence import admit_next, arrive, split, stamp
+from gateway.records import replace
 from gateway.work import PLATE_CHARACTERS_MAX, Work
 
 

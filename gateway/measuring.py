@@ -3,7 +3,6 @@
 Pure; the rules of pairing stand in passage.py, those of judging in screening.py.
 """
 
-from dataclasses import replace
 from math import inf
 
 from gateway import contract
@@ -22,6 +21,7 @@ from gateway.passage import (
     nobody,
     was_busy,
 )  # fmt: skip
+from gateway.records import replace
 from gateway.screening import Attempt, Conditions, Reading, Site, Window, judge, verdict
 from gateway.work import LOOSE_MAX, Loose, Work
 

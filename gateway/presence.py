@@ -3,7 +3,6 @@
 Pure; the rules stand in passage.py.
 """
 
-from dataclasses import replace
 from math import inf
 
 from gateway import contract
@@ -41,6 +40,7 @@ from gateway.passage import (
     owner,
     waiting,
 )  # fmt: skip
+from gateway.records import replace
 from gateway.windows import flush
 from gateway.work import Work
 

@@ -5,7 +5,7 @@ it again; nothing of a `Work` outlives its step. Pure.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import inf
 from typing import Final, Literal, TypeAlias
 
@@ -15,6 +15,7 @@ from gateway.contract import Clock
 from gateway.decision import Advice, advise, in_force
 from gateway.events import Effect, KeepCrop, PlateRead, PulseBarrier, Record
 from gateway.passage import How, LaneState, Last, Passage, Track, Witness
+from gateway.records import replace
 from gateway.screening import Limits, Reading, Window
 from gateway.windows import Meter, is_stuck
 
