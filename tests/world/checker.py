@@ -155,7 +155,7 @@ class Checker:
             self._faults[fault.gate].append(fault)
         self._acts = self._acts_by_gate()
         self._visits = self._visits_by_lane()
-        self._loose: dict[tuple[int, str], list[tuple[Written, Measurement | None]]]
+        self._loose: dict[str, list[tuple[Written, Measurement | None]]]
         self._loose = defaultdict(list)
 
     def check(self) -> Verdict:
@@ -269,7 +269,7 @@ class Checker:
         measured = self._whose(one)
         self.verdict.figures["readings"] += 1
         if passage is None:
-            self._loose[one.gate, one.open["device"]].append((one, measured))
+            self._loose[one.ref[:32]].append((one, measured))
             self.verdict.figures["readings unassigned"] += 1
             return
         passage.readings.append((one, measured))
@@ -311,12 +311,21 @@ class Checker:
             return self._typed(gate, lane, one.at_s)
         tap = self._act_at(gate, lane, "ReadingAssigned", one.at_s)
         if tap is not None:
-            for loose, measured in reversed(self._loose[gate, one.open["device"]][-20:]):
-                same = (loose.sealed or {}).get("raw_centi_c") == sealed.get("raw_centi_c")
-                if measured is not None and same and one.at_s - loose.at_s < 600.0:
-                    self.verdict.figures["taps on whose?"] += 1
-                    return measured
+            return self._tapped(one, tap)
         return self._measured_at(gate, one.open["device"], one.at_s)
+
+    def _tapped(self, one: Written, tap: Act) -> Measurement | None:
+        """Follow a tap back to the pointing: the screen numbers what is unassigned from a start."""
+        loose = self._loose[one.ref[:32]]
+        assert tap.reading is not None
+        if not 1 <= tap.reading <= len(loose):
+            self.verdict.breaks(3, f"{one.ref}: assigned from nowhere")
+            return None
+        origin, measured = loose[tap.reading - 1]
+        if (origin.sealed or {}).get("raw_centi_c") != (one.sealed or {}).get("raw_centi_c"):
+            self.verdict.breaks(3, f"{one.ref}: another value than {origin.ref}, which was tapped")
+        self.verdict.figures["taps on whose?"] += 1
+        return measured
 
     def _typed(self, gate: int, lane: str, at_s: float) -> Measurement | None:
         act = self._act_at(gate, lane, "TemperatureTyped", at_s)

@@ -140,6 +140,7 @@ class Guard:
                 person.person if person else None,
                 centi_c,
                 said,
+                getattr(event, "reading", None),
             )
         )
         street.house.offer(event)

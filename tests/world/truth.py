@@ -98,6 +98,8 @@ class Act:
     person: int | None = None
     centi_c: int | None = None
     said: str = ""
+    reading: int | None = None
+    """The number of the unassigned reading that was tapped: the n-th since the start."""
 
 
 @dataclass(frozen=True, slots=True)
