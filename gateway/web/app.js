@@ -3,7 +3,7 @@
 import { html, render } from "/vendor/preact-htm.js";
 import { begin, send, watch } from "/live.js";
 import { Fit, Key, Label, isSmall } from "/kit.js";
-import { Idle, OpenKey, Passage, WhoseKey, ownAlert } from "/passage.js";
+import { BackKey, Idle, OpenKey, Passage, WhoseKey, ownAlert } from "/passage.js";
 import { Lanes, laneNames } from "/lanes.js";
 import { AlertRow, Overlay } from "/overlays.js";
 import { wantsWord } from "/alerts.js";
@@ -140,7 +140,8 @@ function Notices({ words, view, names, lane }) {
   const whose = view.unassigned.length > 0 && (!isSmall() || waiting.length > 0 || lane.passage === null);
   const apart = view.lanes.reduce((sum, one) => sum + (one.aside ?? []).length, 0);
   const list = apart > 0 && !lane.isAside && (!isSmall() || lane.passage === null);
-  if (waiting.length === 0 && !whose && !list && !lane.isAside) return null;
+  const back = lane.isAside && !isSmall();
+  if (waiting.length === 0 && !whose && !list && !back) return null;
   return html`<div class="notices">
     ${waiting.length > 0 && html`<${AlertRow} words=${words} alert=${waiting[0]} names=${names} act=${act} />`}
     ${waiting.length > 1 && html`<${Key} name="alerts" class="more-alerts" on=${() => act.open("alerts")}>
@@ -149,8 +150,7 @@ function Notices({ words, view, names, lane }) {
     ${whose && html`<${WhoseKey} words=${words} view=${view} act=${act} />`}
     ${list && html`<${Key} name="apart" class="apart" on=${() => act.open("apart")}>
       <${Label}>${words.apart} ${apart}<//><//>`}
-    ${lane.isAside && html`<${Key} name="back-to-lane" class="apart" on=${() => act.show(null)}>
-      <${Label}>◂ ${words.back_to_lane}<//><//>`}
+    ${back && html`<${BackKey} words=${words} act=${act} />`}
   </div>`;
 }
 
@@ -168,7 +168,7 @@ function Side({ words, view, lane, names, many }) {
     ${!isSmall() && html`<${OpenKey} words=${words} lane=${lane} act=${act} />`}
     <${Key} name="next" class="next" off=${lane.passage === null} 
       on=${() => act.next({ touch: "NextTouched", lane: lane.lane, passage: lane.passage.key })}>
-      <${Label}>${words.next_one[lane.way]}${many ? html`<br /><small>${names[lane.lane]}</small>` : ""}<//>
+      <${Label}>${lane.isAside ? words.finish : words.next_one[lane.way]}${many ? html`<br /><small>${names[lane.lane]}</small>` : ""}<//>
     <//>
     <div class="corner">
       <${Key} name="more" on=${() => act.open("more")}><${Label}>${words.more}<//><//>

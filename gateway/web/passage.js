@@ -209,13 +209,21 @@ function Actions({ words, lane, view, act }) {
     <${Label}>${words.step_aside}<//><//>`;
   if (isSmall()) {
     return html`<div class="actions">
-      ${passage.decision === "admit" ? open : canStepAside(lane) ? aside : override}${nextPerson}
+      ${lane.isAside && html`<${BackKey} words=${words} act=${act} />`}
+      ${passage.decision === "admit" ? open : canStepAside(lane) ? aside : override}${!lane.isAside && nextPerson}
       ${view.unassigned.length > 0 ? html`<${WhoseKey} words=${words} view=${view} act=${act} />` : typed}
     </div>`;
   }
   const plate = html`<${Key} name="fix-plate" class="one" off=${passage.plate === null || passage.traveller === "bicycle"}
     on=${() => act.open("plate")}><${Label}>${words.fix_plate}<//><//>`;
   return html`<div class="actions">${canStepAside(lane) && aside}${nextPerson}${typed}${plate}${override}</div>`;
+}
+
+/** From a passage that waits aside back to the lane. */
+export function BackKey({ words, act }) {
+  return html`<${Key} name="back-to-lane" class="apart" on=${() => act.show(null)}>
+    <${Label}>◂ ${words.back_to_lane}<//>
+  <//>`;
 }
 
 /** Whoever has to wait waits beside the lane, so that the next can come. */

@@ -106,7 +106,13 @@ def test_two_starts_have_two_tokens():
 
 def test_only_the_pages_own_files_are_served(stage):
     assert ask(stage.screen, path="/style.css")[2]["Content-Type"].startswith("text/css")
-    for path in ("/../screen.py", "/vendor/VENDOR.toml", "/index.html", "/%2e%2e/x", "//etc/passwd"):
+    for path in (
+        "/../screen.py",
+        "/vendor/VENDOR.toml",
+        "/index.html",
+        "/%2e%2e/x",
+        "//etc/passwd",
+    ):
         assert ask(stage.screen, path=path)[0] == 404
 
 

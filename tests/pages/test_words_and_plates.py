@@ -25,7 +25,8 @@ def words(page):
         """async () => {
           const {WORDS} = await import("/words.js");
           const shape = (x) => typeof x === "function" ? "()" : Array.isArray(x) ? x.length
-            : typeof x === "object" ? Object.fromEntries(Object.entries(x).map(([k, v]) => [k, shape(v)])) : x;
+            : typeof x !== "object" ? x
+            : Object.fromEntries(Object.entries(x).map(([k, v]) => [k, shape(v)]));
           return shape(WORDS);
         }"""
     )
@@ -58,7 +59,10 @@ def drawn(rng, kind):
     first = rng.choice(grammar.PROVINCES) + rng.choice(grammar.LETTERS)
     serial = grammar.LETTERS + grammar.DIGITS
     tails = {
-        "green": [rng.choice("DABCEFGHJK") + rng.choice(serial) + digits(rng, 4), digits(rng, 5) + "D"],
+        "green": [
+            rng.choice("DABCEFGHJK") + rng.choice(serial) + digits(rng, 4),
+            digits(rng, 5) + "D",
+        ],
         "police": [some(rng, serial, 4) + "警"],
         "learner": [some(rng, serial, 4) + "学"],
         "trailer": [some(rng, serial, 4) + "挂"],
@@ -81,13 +85,20 @@ def some(rng, letters, count):
 
 def test_every_plate_of_the_grammar_can_be_typed(page):
     rng = random.Random(7)
-    plates = [text for kind in grammar.KINDS for _ in range(40) if grammar.is_plate(text := drawn(rng, kind))]
+    plates = [
+        text
+        for kind in grammar.KINDS
+        for _ in range(40)
+        if grammar.is_plate(text := drawn(rng, kind))
+    ]
     assert {kind for text in plates for kind in grammar.kinds_of(text)} == set(grammar.KINDS)
     refused = page.evaluate(
         """async (plates) => {
           const {after} = await import("/plate.js");
-          return plates.filter((text) => [...text].some((key, at) => !after([...text].slice(0, at).join("")).next.has(key))
-            || !after(text).whole);
+          const stuck = (text) => [...text].some((key, at) => {
+            return !after([...text].slice(0, at).join("")).next.has(key);
+          });
+          return plates.filter((text) => stuck(text) || !after(text).whole);
         }""",
         plates,
     )

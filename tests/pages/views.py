@@ -220,7 +220,13 @@ STATES: dict[str, dict] = {
             now=passage("waiting", [], next=["measure"], plate=plate(text="鲁E66D03", crop=None)),
             aside=[
                 passage("recheck", [COLD], key=9, reasons=["too_cold"], next=["shelter"]),
-                passage("refer", [FEVER], key=10, reasons=["fever_suspected"], next=["isolate", "contact"]),
+                passage(
+                    "refer",
+                    [FEVER],
+                    key=10,
+                    reasons=["fever_suspected"],
+                    next=["isolate", "contact"],
+                ),
             ],
         )
     ),

@@ -149,7 +149,9 @@ def hours_feed(scope: str, at_ms: int, scale: int = 1) -> FeedHours:
     shape = [4, 2, 1, 0, 0, 0, 9, 22, 31, 18, 12, 14, 16, 11, 13]
     hours = [
         None if at in (3, 4) or at >= len(shape)
-        else HourFigures(shape[at] * scale, shape[::-1][at] * scale, shape[at] * scale // 3, 0, scale)
+        else HourFigures(
+            shape[at] * scale, shape[::-1][at] * scale, shape[at] * scale // 3, 0, scale
+        )
         for at in range(24)
     ]  # fmt: skip
     return FeedHours(
@@ -209,7 +211,9 @@ def whole_site(site: config.Site, at_ms: int) -> dict[str, bytes]:
         heard = sum(one.id not in odd for one in under)
         scope = f"office/{office.id}"
         feeds.append(
-            now_feed(scope, office.names, at_ms, heard, gates_heard=heard, gates_expected=len(under))
+            now_feed(
+                scope, office.names, at_ms, heard, gates_heard=heard, gates_expected=len(under)
+            )
         )
         feeds.append(hours_feed(scope, at_ms, heard))
     for place in site.compound:
@@ -224,7 +228,9 @@ def whole_site(site: config.Site, at_ms: int) -> dict[str, bytes]:
             now_feed(f"gate/{place.id}/{gate.id}", gate.names, at_ms, **other)
             for gate in place.gate
         ]
-    messages = {contract.feed_topic(feed.scope, _part(feed)): contract.encode(feed) for feed in feeds}
+    messages = {
+        contract.feed_topic(feed.scope, _part(feed)): contract.encode(feed) for feed in feeds
+    }
     for one in (
         alarm("c02", "south", "in1-fever-9", "fever_confirmed", at_ms, priority=1, lane="in1"),
         alarm("c02", "south", "t1-device-4", "device_lost", at_ms, state="acked", device="t1"),
