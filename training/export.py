@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--temperature", type=float, default=1.0)
     parser.add_argument("--accept", type=float, default=0.85)
-    parser.add_argument("--finder-accept", type=float, default=0.3)
+    parser.add_argument("--finder-accept", type=float, default=0.4)
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     recogniser = trained(given.work / "recogniser.pt", Recogniser())

@@ -16,13 +16,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.plates.alphabet import CLASSES, COLOUR_OF, COLOURS
-from gateway.plates.grammar import PLACES_MAX
+from gateway.plates.grammar import KINDS, PLACES_MAX, PlateKind
 from training.faces import BUILT_IN, Glyphs, Picture, draw_plate, random_plate
 from training.net import HEIGHT, WIDTH
 from training.wear import lay, loose_corners, plain_ground, weather
 
 SIZE: Final = (WIDTH, HEIGHT)
 UNKNOWN: Final = -1
+LESSONS: Final[dict[PlateKind, float]] = {
+    "blue": 0.40,
+    "green": 0.18,
+    "yellow": 0.14,
+    "trailer": 0.10,
+    "learner": 0.04,
+    "police": 0.03,
+    "embassy": 0.06,
+    "consulate": 0.02,
+    "border": 0.03,
+}
+"""How often a kind is drawn: two lines, and digits first, are hard to learn and rare in life."""
 HELD_OUT: Final = 16
 """One plate text in so many is kept from training, for calibration."""
 _CLASS: Final = {character: place for place, character in enumerate(CLASSES)}
@@ -111,9 +123,10 @@ class Studio:
     def drawn(self) -> Sample:
         """Draw a plate as a gate's camera may see it."""
         rng = self.rng
-        text, kind = random_plate(rng)
+        kind = KINDS[int(rng.choice(len(KINDS), p=[LESSONS[each] for each in KINDS]))]
+        text, _ = random_plate(rng, kind)
         glyphs = BUILT_IN if rng.random() < 0.15 else self.standard
-        double = kind == "trailer" or (kind == "yellow" and rng.random() < 0.35)
+        double = kind == "trailer" or (kind == "yellow" and rng.random() < 0.5)
         face = draw_plate(text, kind, rng, scale=0.45, double=double, glyphs=glyphs)
         strength = float(rng.uniform(0.2, 1.15))
         corners = loose_corners(rng, SIZE, strength)

@@ -106,7 +106,7 @@ def _lit(picture: Picture, rng: np.random.Generator, strength: float) -> Picture
     mean = float(lit.mean())
     lit = ((lit - mean) * np.float32(contrast) + np.float32(mean + bright)) * tint
     if rng.random() < 0.25 * strength:
-        lit *= np.float32(rng.uniform(0.25, 0.8))
+        lit *= np.float32(rng.uniform(0.15, 0.8))
     return np.clip(lit, 0, 255).astype(np.uint8)
 
 
