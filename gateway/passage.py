@@ -216,8 +216,8 @@ class LaneState:
     """Distance sensors and loops heard of, and whether they feel something."""
     watched: bool = False
     """A camera of this lane is alive."""
-    watched_s: float = -1e9
-    """Since when."""
+    watched_s: float = inf
+    """Since when; infinite until a camera has said its first word."""
     crowd_s: float = -1e9
     others_s: float = -1e9
     beside_s: float = -1e9
@@ -270,7 +270,7 @@ def owner(state: LaneState) -> Track | None:
 def was_busy(state: LaneState, window: Window) -> bool:
     """Say whether somebody was, or may have been, in this lane or before it during a window."""
     passage, last = state.passage, state.last
-    if state.tracks or felt(state):
+    if state.tracks or felt(state) or (state.watched and state.watched_s > window.began_s):
         return True
     if passage is None:
         return last is not None and last.at_s >= window.began_s

@@ -54,6 +54,8 @@ def see_vehicle(work: Work, event: VehicleSeen) -> None:
         return
     stamp(work, i)
     state, now = work.lanes[i], work.now
+    if state.watched_s == inf:
+        state = replace(state, watched_s=now)
     tracks = state.tracks
     track = _find(state, event.camera, event.track)
     if track is None:
@@ -342,6 +344,10 @@ def change_device(work: Work, event: DeviceStateChanged) -> None:
     device = work.desk.devices[index]
     if (device.state, device.reason) != (event.state, event.reason):
         _tell_device(work, index, event)
+    elif not device.heard:
+        devices = list(work.desk.devices)
+        devices[index] = replace(device, heard=True)
+        work.desk = replace(work.desk, devices=tuple(devices))
     if device.kind == "camera":
         for i in work.site.watching.get(event.device, ()):
             _watch(work, i, event.device)
@@ -354,7 +360,7 @@ def change_device(work: Work, event: DeviceStateChanged) -> None:
 
 def _tell_device(work: Work, index: int, event: DeviceStateChanged) -> None:
     devices = list(work.desk.devices)
-    devices[index] = replace(devices[index], state=event.state, reason=event.reason)
+    devices[index] = replace(devices[index], state=event.state, reason=event.reason, heard=True)
     work.desk = replace(work.desk, devices=tuple(devices))
     work.record(
         contract.DeviceChanged(device=event.device, state=event.state, reason=event.reason), None
@@ -374,7 +380,8 @@ def _watch(work: Work, i: int, camera: str) -> None:
     states = work.desk.devices
     names = state.lane.cameras
     watched = any(states[work.site.device_of[name]].state == "ok" for name in names)
-    watched_s = work.now if watched and not state.watched else state.watched_s
+    new = watched and (not state.watched or state.watched_s == inf)
+    watched_s = work.now if new else state.watched_s
     tracks = tuple(track for track in state.tracks if track.camera != camera)
     work.lanes[i] = replace(state, watched=watched, watched_s=watched_s, tracks=tracks)
     passage = state.passage

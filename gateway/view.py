@@ -11,7 +11,7 @@ from gateway.decision import next_codes
 from gateway.passage import LaneState, Passage, Person, air, waiting
 from gateway.screening import Conditions, Limits, is_cold, next_step, wait_until_s
 from gateway.windows import is_drifting, is_warming
-from gateway.work import Gate, Loose
+from gateway.work import Device, Gate, Loose
 
 View: TypeAlias = dict[str, Any]
 
@@ -43,16 +43,7 @@ def view(gate: Gate, now: float) -> View:
             "clock": desk.clock,
             "disk": desk.disk,
             "not_recorded": desk.not_recorded,
-            "devices": [
-                {
-                    "device": device.device,
-                    "kind": device.kind,
-                    "state": "faulty" if device.device in desk.stuck else device.state,
-                    "reason": "stuck" if device.device in desk.stuck else device.reason,
-                    "age_s": _device_age(gate, device.device, now),
-                }
-                for device in desk.devices
-            ],
+            "devices": [_device(gate, device, now) for device in desk.devices],
             "banners": _banners(gate, now),
             "today": {
                 "in": desk.tally.passages_in,
@@ -157,11 +148,22 @@ def _is_measuring(gate: Gate, i: int) -> bool:
     return any(meter.open is not None and meter.device in names for meter in gate.meters)
 
 
-def _device_age(gate: Gate, device: str, now: float) -> float | None:
-    index = gate.site.meter_of.get(device)
-    if index is None or gate.meters[index].since_s is None:
-        return None
-    return _age(now, gate.meters[index].last_s)
+def _device(gate: Gate, device: Device, now: float) -> View:
+    index = gate.site.meter_of.get(device.device)
+    age_s, state, reason = None, device.state, device.reason
+    if index is not None and gate.meters[index].since_s is not None:
+        age_s = _age(now, gate.meters[index].last_s)
+    if device.device in gate.desk.stuck:
+        state, reason = "faulty", "stuck"
+    elif age_s is None and not device.heard:
+        state, reason = "silent", "unheard"
+    return {
+        "device": device.device,
+        "kind": device.kind,
+        "state": state,
+        "reason": reason,
+        "age_s": age_s,
+    }
 
 
 def _banners(gate: Gate, now: float) -> list[str]:

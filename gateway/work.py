@@ -48,6 +48,8 @@ class Device:
     kind: Literal["thermometer", "camera"]
     state: DeviceState = "ok"
     reason: str = ""
+    heard: bool = False
+    """The edge has said a word on it since the start."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,8 @@ class Post:
         self.wake_at: float | None = None
         for device in self.gate.site.meter_of:
             self.idle(device)
+        for camera in self.gate.site.watching:
+            self.do(events.DeviceStateChanged(camera, "ok"))
 
     # --- Doing ------------------------------------------------------------------------------
 

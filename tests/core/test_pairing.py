@@ -2,9 +2,9 @@
 
 import pytest
 
-from gateway import contract, events
+from gateway import contract, core, events
 from gateway.passage import RESUME_WAIT_S
-from tests.core.post import Post, foot_lane, in_lane, out_lane
+from tests.core.post import LIMITS, Post, foot_lane, in_lane, out_lane
 
 
 def test_a_car_stops_is_measured_and_goes():
@@ -489,6 +489,16 @@ def test_a_shared_thermometer_is_nobodys_while_two_may_own_it():
     post.do(events.PersonTouched("in1"))
     post.measure(3655)
     assert post.readings()[-1] == (2, 1, "NORMAL")
+
+
+def test_a_camera_that_said_nothing_yet_may_see_somebody_soon():
+    post = Post()
+    lanes = (in_lane(), foot_lane(thermometers=("t1",)))
+    post.gate = core.begin(lanes, LIMITS)
+    post.idle()
+    assert post.screen()["status"]["devices"][1]["state"] == "silent"
+    post.measure(3640)
+    assert post.readings() == [(None, 0, "NORMAL")]
 
 
 def test_a_thermometer_shared_by_two_watched_lanes():
