@@ -56,19 +56,13 @@ from gateway.guard import (
 )  # fmt: skip
 from gateway.measuring import take_window
 from gateway.passage import Lane, LaneState
-from gateway.presence import (
-    change_device,
-    expire,
-    feel,
-    lose_vehicle,
-    read_plate,
-    resume,
-    see_vehicle,
-    wake_s,
-)  # fmt: skip
+from gateway.presence import lose_vehicle, read_plate, see_vehicle
 from gateway.records import replace
+from gateway.resuming import resume
 from gateway.screening import Limits, Window
+from gateway.waits import expire, wake_s
 from gateway.windows import Meter, is_stuck, take
+from gateway.witnesses import change_device, feel
 from gateway.work import Desk, Device, Gate, Site, Step, Tally, Work
 
 __all__ = ["Gate", "Step", "begin", "step"]

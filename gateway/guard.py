@@ -23,8 +23,9 @@ from gateway.events import (
 )  # fmt: skip
 from gateway.measuring import assign, drop_loose, release, set_aside, type_value
 from gateway.passage import PULSE_S, Mark, Override, Passage, felt
-from gateway.presence import admit_next, arrive, split, stamp
+from gateway.presence import admit_next, split, stamp
 from gateway.records import replace
+from gateway.witnesses import arrive
 from gateway.work import PLATE_CHARACTERS_MAX, Work
 
 
