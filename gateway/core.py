@@ -39,7 +39,7 @@ from gateway.events import (
     VehicleGone,
     VehicleSeen,
     Woke,
-)  # fmt: skip
+)
 from gateway.guard import (
     dismiss_reading,
     touch_again,
@@ -53,7 +53,7 @@ from gateway.guard import (
     touch_plate,
     touch_reading,
     touch_temperature,
-)  # fmt: skip
+)
 from gateway.measuring import take_window
 from gateway.passage import Lane, LaneState
 from gateway.presence import lose_vehicle, read_plate, see_vehicle

@@ -20,7 +20,7 @@ from gateway.events import (
     ReadingAssigned,
     ReadingDismissed,
     TemperatureTyped,
-)  # fmt: skip
+)
 from gateway.measuring import assign, drop_loose, release, set_aside, type_value
 from gateway.passage import PULSE_S, Mark, Override, Passage, felt
 from gateway.presence import admit_next, split, stamp

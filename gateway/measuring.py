@@ -20,7 +20,7 @@ from gateway.passage import (
     claim,
     nobody,
     was_busy,
-)  # fmt: skip
+)
 from gateway.records import replace
 from gateway.screening import Attempt, Conditions, Reading, Site, Window, judge, verdict
 from gateway.work import LOOSE_MAX, Loose, Work

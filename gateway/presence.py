@@ -10,7 +10,7 @@ from gateway.events import (
     PlateRead,
     VehicleGone,
     VehicleSeen,
-)  # fmt: skip
+)
 from gateway.passage import (
     ADOPT_S,
     GONE_WAIT_S,
@@ -27,7 +27,7 @@ from gateway.passage import (
     is_crowded,
     owner,
     waiting,
-)  # fmt: skip
+)
 from gateway.records import replace
 from gateway.work import Work
 

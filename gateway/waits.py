@@ -15,7 +15,7 @@ from gateway.passage import (
     LaneState,
     Passage,
     felt,
-)  # fmt: skip
+)
 from gateway.presence import end_passage, split, stamp
 from gateway.records import replace
 from gateway.windows import flush
