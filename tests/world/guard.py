@@ -84,14 +84,16 @@ class Guard:
         if passage and self.is_stale(passage, visit) and self.street.chance(self.habits.says_next):
             self.next_one(visit)
 
-    def notice(self, visit: Visit, person: Person | None) -> None:
-        """Connect the person just measured with the number that the screen now shows."""
+    def seen(self, visit: Visit) -> set[int]:
+        """See which persons the screen has by now."""
         passage = self.look_for(visit)
-        if passage is None or person is None:
-            return
-        fresh = [p["person"] for p in passage["persons"] if p["person"] not in visit.numbers]
+        return {p["person"] for p in passage["persons"]} if passage else set()
+
+    def notice(self, visit: Visit, person: Person, before: set[int]) -> None:
+        """Connect somebody with the number that has come to the screen since."""
+        fresh = self.seen(visit) - before
         if len(fresh) == 1:
-            visit.numbers[fresh[0]] = person.person
+            visit.numbers.setdefault(fresh.pop(), person.person)
 
     def number_of(self, visit: Visit, person: Person) -> int | None:
         """Recall under which number the screen has somebody, the latest of them."""
@@ -112,13 +114,13 @@ class Guard:
                 continue
             if not self.street.chance(self.habits.answers_whose):
                 continue
-            number = self.number_of(visit, found[1])
+            number, before = self.number_of(visit, found[1]), self.seen(visit)
             self.touch(
                 events.ReadingAssigned(reading["reading"], self.lane, number), visit, found[1]
             )
             yield 0.3
             if number is None:
-                self.notice(visit, found[1])
+                self.notice(visit, found[1], before)
 
     # --- Acting -----------------------------------------------------------------------------
 
@@ -147,9 +149,10 @@ class Guard:
 
     def measure(self, visit: Visit, person: Person, kind: str = "good", **how: Any) -> Process:
         """Measure somebody, then glance at the screen."""
+        before = self.seen(visit)
         yield from self.gun.point(self.lane, visit, person, kind, **how)
         yield 0.4
-        self.notice(visit, person)
+        self.notice(visit, person, before)
 
     def again(self, visit: Visit, person: Person, number: int) -> Process:
         """Measure this person again, mostly saying so."""
@@ -163,11 +166,11 @@ class Guard:
         """Take the other thermometer and type what it shows."""
         yield self.street.between(20.0, 45.0) if site == "contact" else 4.0
         found = person.body_centi_c + int(self.rng.random() * 11) - 5
-        event = events.TemperatureTyped(self.lane, number, found, site)
+        event, before = events.TemperatureTyped(self.lane, number, found, site), self.seen(visit)
         self.touch(event, visit, person, found)
         yield 0.3
         if number is None:
-            self.notice(visit, person)
+            self.notice(visit, person, before)
 
     # --- A whole stop -----------------------------------------------------------------------
 

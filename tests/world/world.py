@@ -75,6 +75,7 @@ class World:
     watch: Watch = field(default_factory=Watch)
     houses: list[House] = field(default_factory=list)
     lanes: list[Lane] = field(default_factory=list)
+    healed: bool = False
 
     def __post_init__(self) -> None:
         self.rng = Random(self.plan.seed)
@@ -128,8 +129,10 @@ class World:
         self.clock.start(crash(self.lanes[6 * 3], power=True), 2000.0)
 
     def _bad_link(self, house: House, rng: Random) -> Process:
-        while True:
+        while not self.healed:
             yield rng.expovariate(1 / (2 * HOUR_S))
+            if self.healed:
+                return
             house.linked = False
             self.bus.joined.discard(house.post.gate)
             yield 20.0  # Half open: nobody has noticed yet.
@@ -140,8 +143,10 @@ class World:
                 self.bus.join(house)
 
     def _bad_card(self, house: House, rng: Random) -> Process:
-        while True:
+        while not self.healed:
             yield rng.expovariate(1 / (3 * HOUR_S))
+            if self.healed:
+                return
             from_s, house.disk.broken = self.clock.now, True
             yield rng.uniform(3.0, 60.0)
             house.disk.broken = False
@@ -150,8 +155,10 @@ class World:
 
     def _bad_centre(self, rng: Random) -> Process:
         nights = 0
-        while True:
+        while not self.healed:
             yield rng.expovariate(1 / HOUR_S)
+            if self.healed:
+                return
             self.centre.back_up()
             nights += 1
             if nights % 3:
@@ -164,8 +171,10 @@ class World:
                 self.centre.start()
 
     def _bad_broker(self, rng: Random) -> Process:
-        while True:
+        while not self.healed:
             yield rng.expovariate(1 / (4 * HOUR_S))
+            if self.healed:
+                return
             for house in self.houses:
                 if house.linked and house.up:
                     self.bus.drop(house)
@@ -182,24 +191,19 @@ class World:
         while self.quota.left >= 0 or any(lane.busy for lane in self.lanes):
             self.clock.run(self.clock.now + 300.0)
             assert self.clock.now < 400 * 24 * HOUR_S, "the world does not come to an end"
-        self.clock.run(self.clock.now + HOUR_S)
         self.heal()
 
     def heal(self) -> None:
-        """Mend every link, card and machine, and give the entries time to arrive."""
+        """Let nothing more break, and give the entries time to arrive."""
+        self.healed = True
+        self.clock.run(self.clock.now + HOUR_S)  # What is broken now is mended within this.
         self.bus.weather = Weather(0.0, 0.0, 0.0)
-        if self.centre.ledger is None:
-            self.centre.start()
         for house in self.houses:
-            house.disk.broken = False
             house.retry()
-            house.linked = True
-            self.bus.join(house)
-        for _ in range(400):
-            self.clock.run(self.clock.now + 60.0)
-            if self.centre.ledger is None:
-                self.centre.start()
-            if not any(house.uplink.waiting for house in self.houses if house.up):
+        for _ in range(60):
+            # Patience grows to five minutes, and half as much again.
+            self.clock.run(self.clock.now + 600.0)
+            if not any(house.uplink.waiting for house in self.houses):
                 return
 
     # --- The verdict ------------------------------------------------------------------------
