@@ -149,7 +149,8 @@ def _recognise(work: Work, i: int, passage: Passage, track: Track) -> None:
         return
     passage = replace(passage, until_s=None, touched_s=work.now)
     work.put(i, passage)
-    work.take_plate(i, passage, seen)
+    # Its alerts were the process's that died.
+    work.settle(i, work.take_plate(i, passage, seen))
 
 
 def split(work: Work, i: int, passage: Passage) -> Passage | None:

@@ -137,6 +137,15 @@ def test_an_override_is_remembered():
     assert post.decision() == "admit"
 
 
+def test_a_suspicion_raises_its_alert_again():
+    post = back(unfinished(results=("SUSPECT_FEVER",), decision="refer"))
+    assert post.screen()["alerts"] == []
+    post.see(1, zone=True)
+    post.plate(1, "鲁MA1234")
+    assert [a["what"] for a in post.screen()["alerts"]] == ["suspect_fever"]
+    assert not post.bodies(contract.Decided), "nothing new was decided"
+
+
 def test_the_same_word_twice_is_one():
     post = back()
     post.do(events.Resumed((unfinished(),)))
