@@ -44,6 +44,7 @@ export function FitParts({ class: name = "", min = 12, parts }) {
     const e = box.current;
     const key = `${parts.join()}|${e.clientWidth}x${e.clientHeight}|${document.fonts.status}`;
     if (key === fitted.current) return;
+    e.textContent = "";
     for (let count = parts.length; count > 0; count -= 1) {
       e.textContent = parts.slice(0, count).join(" · ") + (count < parts.length ? " …" : "");
       shrink(e, min);

@@ -15,8 +15,8 @@ from tests.pages.views import STATES, state
 from tests.pages.wall_stage import wall, whole_site
 
 SCREENS = Path(__file__).parents[2] / "docs" / "screens"
-COLOURS = 48
-"""Enough for flat drawing with smooth letters, and a quarter of the bytes."""
+COLOURS = 256
+"""Enough for flat drawing with smooth letters, and half the bytes."""
 PADS = {
     "pad-plate": ("admit", ["fix-plate|plate"]),
     "pad-plate-unsure": ("cold", ["fix-plate|plate"]),

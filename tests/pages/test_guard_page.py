@@ -168,6 +168,15 @@ def test_a_decision_is_said_by_colour_shape_and_words(wide, stage):
     assert "隔离点" in wide.locator(".todo").inner_text()
 
 
+def test_nothing_of_the_passage_before_stays(wide, stage):
+    show(stage, wide, state("trouble"))
+    assert "体温计故障" in wide.locator('[data-name="decision"]').inner_text()
+    show(stage, wide, view(lane(now=passage("waiting", [], key=13, plate=plate("waiting", "")))))
+    text = wide.locator(".passage").inner_text()
+    for word in ("体温计", "手持", "鲁", "没有记上", "1 号"):
+        assert word not in text
+
+
 def test_a_value_that_nobody_judged_is_not_shown_as_one(wide, stage):
     show(stage, wide, state("cold"))
     assert wide.locator(".degrees").inner_text() == "(33.2)"
