@@ -5,7 +5,7 @@ Pure; the rules of pairing stand in passage.py, those of judging in screening.py
 
 from math import inf
 
-from gateway import contract
+from gateway import contract, screening
 from gateway.passage import (
     ASIDE_MAX,
     ATTEMPTS_KEPT,
@@ -22,7 +22,7 @@ from gateway.passage import (
     was_busy,
 )
 from gateway.records import replace
-from gateway.screening import Attempt, Conditions, Reading, Site, Window, judge, verdict
+from gateway.screening import Attempt, Conditions, Reading, Site, Window, verdict
 from gateway.work import LOOSE_MAX, Loose, Work
 
 
@@ -37,7 +37,9 @@ def take_window(work: Work, window: Window) -> None:
         return
     _count_window(work, i, window)
     passage = None if whose.passage is None else work.find(i, whose.passage)
-    reading = judge(window, _conditions(work, i, passage, whose.person, window), work.limits)
+    reading = screening.judge(
+        window, _conditions(work, i, passage, whose.person, window), work.limits
+    )
     valueless = reading.result in ("NO_READING", "NOT_SKIN") and whose.person is None
     if whose.kind == "open" and not valueless:
         passage = _open_by_window(work, i, window)
@@ -99,7 +101,7 @@ def type_value(
     now = work.now
     window = Window("typed", now, now, "ok", centi_c, agreeing=1, accepted=1)
     conditions = replace(_conditions(work, i, passage, number, window), site=site, typed=True)
-    reading = judge(window, conditions, work.limits)
+    reading = screening.judge(window, conditions, work.limits)
     if _person(passage, number) is None and len(passage.persons) >= PERSONS_MAX:
         return
     give(work, i, passage, number, reading)
@@ -115,7 +117,12 @@ def assign(work: Work, i: int, passage: Passage, number: int | None, loose: Loos
     passage = current
     conditions = _conditions(work, i, passage, number, loose.window)
     give(
-        work, i, passage, number, judge(loose.window, conditions, work.limits), flags=("assigned",)
+        work,
+        i,
+        passage,
+        number,
+        screening.judge(loose.window, conditions, work.limits),
+        flags=("assigned",),
     )
 
 
@@ -257,7 +264,7 @@ def _keep_loose(
     conditions = Conditions()
     if lanes:
         conditions = _conditions(work, lanes[0] if i is None else i, None, None, window)
-    reading = judge(window, conditions, work.limits)
+    reading = screening.judge(window, conditions, work.limits)
     number = work.desk.next_reading
     while len(work.desk.loose) >= LOOSE_MAX:
         drop_loose(work, work.desk.loose[0].number)
@@ -306,7 +313,7 @@ def _take_back(work: Work, lanes: tuple[int, ...], window: Window) -> bool:
                 source = person.reading.window
                 if source.device == window.device and source.began_s == window.began_s:
                     conditions = _conditions(work, i, passage, person.number, window)
-                    reading = judge(window, conditions, work.limits)
+                    reading = screening.judge(window, conditions, work.limits)
                     give(work, i, passage, person.number, reading)
                     return True
     return False
