@@ -71,6 +71,7 @@ def early_reading(lane: Lane, visit: Visit) -> Process:
     lane.eye.appears(visit)
     yield lane.street.between(0.5, 1.0)
     driver = visit.persons[0]
+    yield from lane.guard.gun.grab(lane.name)
     if lane.street.chance(0.5):
         yield from lane.guard.gun.point(lane.name, visit, driver)
         yield lane.street.between(0.1, 1.0)
@@ -102,6 +103,7 @@ def late_reading(lane: Lane, visit: Visit) -> Process:
     yield from lane.roll_in(visit)
     yield from _serve(lane, visit)
     lane.mark(visit, "reading after leaving")
+    yield from lane.guard.gun.grab(lane.name)
     lane.street.clock.start(lane.guard.gun.point(lane.name, visit, visit.persons[0]))
     yield lane.street.between(0.7, 1.0)
     yield from _go(lane, visit)

@@ -462,7 +462,7 @@ class Checker:
                 continue
             if measured.kind == "stuck":
                 # Fifty words tell a stuck chip, and a window ends before: it is taken back then.
-                if measured.measurement not in taken_back:
+                if measured.measurement not in taken_back and not self._dark(measured):
                     self.verdict.breaks(4, f"{one.ref}: stuck is called NORMAL, and stays so")
             elif measured.kind in {"wave", "cup", "unstable"}:
                 self.verdict.breaks(4, f"{one.ref}: {measured.kind} is called NORMAL")
