@@ -136,9 +136,12 @@ class Checker:
     """Holds one world's recorded entries against its truth."""
 
     def __init__(
-        self, truth: TruthLog, written: Sequence[Written], shown: Sequence[Shown], end_s: float
-    ) -> None:
+        self, truth: TruthLog, written: Sequence[Written], shown: Sequence[Shown], end_s: float,
+        readable: frozenset[str] = frozenset(),
+    ) -> None:  # fmt: skip
         self.truth = truth
+        self.readable = readable
+        """The reasons for which the guard's page has words, in every language."""
         self.end_s = end_s
         self.written = written
         self.shown = shown
@@ -474,8 +477,8 @@ class Checker:
         said = one.open
         if said["decision"] == "refer" and not said.get("reasons"):
             self.verdict.breaks(5, f"{one.ref}: a referral without a reason")
-        if any(not re.fullmatch(r"[a-z0-9_]{3,40}", word) for word in said.get("reasons", ())):
-            self.verdict.breaks(5, f"{one.ref}: a reason that is no word: {said['reasons']}")
+        if strange := set(said.get("reasons", ())) - self.readable:
+            self.verdict.breaks(5, f"{one.ref}: the page has no words for {sorted(strange)}")
         if said["decision"] != "admit" or "advice" in said:
             return
         unsettled = {r for r in passage.results.values() if r not in FINE}
@@ -654,6 +657,70 @@ def compare_entries(
     if extra:
         verdict.breaks(2, f"{sum(extra.values())} rows of the ledger were never recorded, or are "
             f"there twice, such as {min(extra)[0]}")  # fmt: skip
+
+
+def compare_alerts(
+    verdict: Verdict, written: Iterable[Written], held: dict[tuple[str, str], str]
+) -> None:
+    """Hold central's alarms against the last entry of each; `held` is stream and name -> state."""
+    want = {
+        (one.ref[:32], one.open["alert"]): one.open["state"]
+        for one in written
+        if one.kind == "alert"
+    }
+    for key in want.keys() | held.keys():
+        if want.get(key) != held.get(key):
+            verdict.breaks(2, f"alarm {key[1]} is {held.get(key)} at central, {want.get(key)} said")
+
+
+# --- Law 6 ----------------------------------------------------------------------------------
+
+BOUNDS: Final = {
+    "entries not recorded": 2000,
+    "unassigned readings": 16,
+    "alerts of a gate": 64,
+    "tracks of a lane": 16,
+    "passages aside in a lane": 8,
+    "bytes of a gate's state": 64_000,
+    "bytes of a message": 260_000,
+}
+"""What is stated where each of them grows."""
+
+
+def compare_bounds(verdict: Verdict, most: dict[str, int]) -> None:
+    """Hold the largest that anything became against its bound."""
+    for what, bound in BOUNDS.items():
+        if most.get(what, 0) > bound:
+            verdict.breaks(6, f"{what} came to {most[what]}, stated is {bound}")
+
+
+# --- Feeds ----------------------------------------------------------------------------------
+
+FEED_BYTES_MAX: Final = 3500
+
+
+def compare_feeds(
+    verdict: Verdict, feeds: dict[str, bytes], expected: dict[tuple[str, str], Counter[str]]
+) -> None:
+    """Hold what staff watch, by day and scope, against the recount; nothing in it is personal."""
+    for topic, payload in feeds.items():
+        if len(payload) > FEED_BYTES_MAX:
+            verdict.breaks(6, f"{topic} has {len(payload)} bytes")
+        if is_personal(payload):
+            verdict.breaks(7, f"something personal in {topic}")
+        scope = topic.partition("/feed/")[2]
+        if not scope.endswith("/days") or not scope.startswith(("total", "compound")):
+            continue
+        place = scope.split("/")[1] if scope.startswith("compound") else None
+        for day, _, *counted, _heard in _json(payload)["days"]:
+            rows = [
+                row for key, row in expected.items() if key[1] == day and place in {None, key[0]}
+            ]
+            names = ("vehicles_in", "vehicles_out", "on_foot", "refer")
+            want = [sum(row[name] for row in rows) for name in names]
+            if want != counted:
+                verdict.breaks(2, f"{topic} says {counted} for {day}, the journals {want}")
+            verdict.figures["feed days compared"] += 1
 
 
 # --- Law 7 ----------------------------------------------------------------------------------

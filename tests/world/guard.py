@@ -28,6 +28,8 @@ class Habits:
     types_plate: float = 0.5
     overrides: float = 0.01
     waits_in_shelter: float = 0.25
+    sets_aside: float = 0.5
+    measures_aside: float = 0.4
     acknowledges: float = 0.5
 
 
@@ -103,7 +105,7 @@ class Guard:
     def whose(self, visit: Visit) -> Process:
         """Answer the screen's "whose?" for what he measured himself, if it is of this visit."""
         self.clear_screen(visit)
-        if self.look_for(visit) is None:
+        if self.look_for(visit) is None and not self.introduce(visit):
             return
         screen = self.street.house.screen()
         for reading in list(screen["unassigned"]) if screen else ():
@@ -121,6 +123,16 @@ class Guard:
             yield 0.3
             if number is None:
                 self.notice(visit, found[1], before)
+
+    def introduce(self, visit: Visit) -> bool:
+        """Say who is here when the screen knows of nobody, yet asks whose a reading was."""
+        screen = self.street.house.screen()
+        if visit.vehicle or not screen or not screen["unassigned"] or self.look() is not None:
+            return False
+        if not self.street.chance(self.habits.answers_whose):
+            return False
+        self.somebody_came(visit)
+        return self.look_for(visit) is not None
 
     # --- Acting -----------------------------------------------------------------------------
 
@@ -208,6 +220,8 @@ class Guard:
                 self.override(visit)
                 return
             yield from self.advise(visit, passage)
+            if visit.aside:
+                return
             yield from self.whose(visit)
 
     def has_advice(self, passage: dict[str, Any]) -> bool:
@@ -253,10 +267,79 @@ class Guard:
             yield from self.type_in(visit, person, number, site)
         elif advice == "shelter" and not self.street.chance(self.habits.waits_in_shelter):
             yield from self.type_in(visit, person, number, "contact")
+        elif self.can_go_aside(visit, advice) and self.street.chance(self.habits.sets_aside):
+            yield from self.send_aside(visit)
         else:
             if advice in {"shelter", "wait"}:
                 yield min(float(shown.get("wait_s") or 30.0), 300.0) + 1.0
             yield from self.again(visit, person, number)
+
+    def can_go_aside(self, visit: Visit, advice: str) -> bool:
+        """A car that must wait for minutes makes room for those behind it."""
+        return advice in {"shelter", "wait"} and visit.traveller == "vehicle"
+
+    def send_aside(self, visit: Visit) -> Process:
+        """Have the car wait beside the gate, and come back to its people later."""
+        passage = self.look_for(visit)
+        if passage is None:
+            return
+        name = (self.street.house.starts, passage["key"])
+        self.touch(events.AsideTouched(self.lane, passage["key"]), visit)
+        visit.aside = True
+        self.street.log.count("set aside")
+        self.street.clock.start(self.come_back(visit, name), self.street.between(290.0, 340.0))
+        yield 0.2
+
+    def come_back(self, visit: Visit, name: tuple[int, int]) -> Process:
+        """See to those who wait aside, while the lane goes on."""
+        for _ in range(PATIENCE):
+            shown = self.waiting_aside(name)
+            person = shown and next(
+                (p for p in visit.persons if p.person == visit.numbers.get(shown["person"])), None
+            )
+            if not shown or person is None:
+                return
+            if shown["next"] != "contact" and self.street.chance(self.habits.measures_aside):
+                yield from self.gun.grab(self.lane)
+                if self.waiting_aside(name) != shown:
+                    self.gun.holder = None
+                    continue
+                self.touch(events.AgainTouched(self.lane, shown["person"], name[1]), visit, person)
+                yield from self.gun.point(self.lane, visit, person)
+                yield 1.0
+            else:
+                yield self.street.between(20.0, 45.0)
+                found = person.body_centi_c + int(self.rng.random() * 11) - 5
+                if self.waiting_aside(name):
+                    self.touch(
+                        events.TemperatureTyped(
+                            self.lane, shown["person"], found, "contact", name[1]
+                        ),
+                        visit, person, found,
+                    )  # fmt: skip
+                yield 0.5
+
+    def waiting_aside(self, name: tuple[int, int]) -> dict[str, Any] | None:
+        """Find somebody of a passage aside for whom something is left to do."""
+        screen = self.street.house.screen()
+        if screen is None or self.street.house.starts != name[0]:
+            return None
+        lane = next(lane for lane in screen["lanes"] if lane["lane"] == self.lane)
+        passage = next((p for p in lane["aside"] if p["key"] == name[1]), None)
+        if passage is None:
+            return None
+        done = {"none", "handover"}
+        return next((dict(p, wait_s=0) for p in passage["persons"] if p["next"] not in done), None)
+
+    def acknowledge(self) -> None:
+        """Take note of what the screen warns of, at times."""
+        screen = self.street.house.screen()
+        for alert in screen["alerts"] if screen else ():
+            if alert["state"] in {"unack", "rtnun"} and self.street.chance(
+                self.habits.acknowledges
+            ):
+                self.touch(events.AlertAcknowledged(alert["alert"], "guard"))
+                return
 
     def type_plate(self, visit: Visit) -> None:
         """Read the plate himself when the screen is unsure, at times."""

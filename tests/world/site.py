@@ -7,6 +7,7 @@ fails), `House.stop` (power), `Bus` (the link) and `Centre` (crash, restore).
 """
 
 import contextlib
+import pickle
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -211,9 +212,24 @@ class House:
             records += [effect for effect in step.effects if type(effect) is events.Record]
         if records:
             self._commit(records, now)
+        for effect in step.effects:
+            if type(effect) is events.PulseBarrier and effect.how == "itself":
+                self._pulse(records)
         if step.wake_at is not None and not (now < self._wake_s <= step.wake_at):
             self._wake_s = max(step.wake_at, now + 0.001)
             self.clock.at(self._wake_s, self._woke)
+
+    def _pulse(self, records: list[events.Record]) -> None:
+        """Open by itself: that says as much as a screen, that an admission is on disk."""
+        if self.recorder.fault is not None:
+            return
+        barrier = next(r for r in reversed(records) if type(r.body) is contract.BarrierPulsed)
+        assert barrier.passage is not None
+        ref = self.journal.ref(barrier.passage)
+        self.watch.pulses += 1
+        self.watch.shown.append(
+            checker.Shown(self.post.gate, self.clock.now, self.watch.tick(), ref, True, "admit", 0)
+        )
 
     def _tell(self, change: events.Event) -> None:
         """Tell the core what has changed around it, once."""
@@ -345,7 +361,9 @@ class Watch:
     never_set: set[str] = field(default_factory=set)
     personal: list[str] = field(default_factory=list)
     refused: int = 0
+    pulses: int = 0
     nth: int = 0
+    weighed: int = 0
     messages: int = 0
     most: dict[str, int] = field(default_factory=dict)
 
@@ -377,13 +395,21 @@ class Watch:
     def passed(self, topic: str, payload: bytes) -> None:
         """Look at a message as the broker could."""
         self.messages += 1
+        self._more("bytes of a message", len(payload))
         if checker.is_personal(payload):
             self.personal.append(topic)
 
     def bound(self, house: House) -> None:
         """Write down how large things became."""
-        self._more("not recorded, waiting", house.recorder.not_recorded)
-        self._more("unassigned readings", len(house.gate.desk.loose))
+        more, gate = self._more, house.gate
+        more("entries not recorded", house.recorder.not_recorded)
+        more("unassigned readings", len(gate.desk.loose))
+        more("alerts of a gate", len(gate.desk.alerts))
+        more("tracks of a lane", max(len(lane.tracks) for lane in gate.lanes))
+        more("passages aside in a lane", max(len(lane.aside) for lane in gate.lanes))
+        self.weighed += 1
+        if self.weighed % 16 == 0:
+            more("bytes of a gate's state", len(pickle.dumps(gate)))
 
     def _more(self, what: str, size: int) -> None:
         if size > self.most.get(what, -1):

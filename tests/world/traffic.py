@@ -234,6 +234,7 @@ def settle(lane: Lane, visit: Visit) -> None:
     passage = lane.guard.look_for(visit)
     if passage and passage["decision"] == "admit" and lane.street.chance(0.9):
         lane.guard.open()
+    lane.guard.acknowledge()
 
 
 def out_stop(lane: Lane, visit: Visit) -> Process:

@@ -58,6 +58,8 @@ class Visit:
     turned: bool = False
     numbers: dict[int, int] = field(default_factory=dict)
     """The guard's belief: number on the screen -> person; two numbers when he forgot a touch."""
+    aside: bool = False
+    """The guard sent it to wait beside the gate."""
     shown_as: tuple[int, int] | None = None
     """The passage to which that belief belongs."""
 

@@ -1,6 +1,7 @@
 """One world: a site, its traffic, its misfortunes, from a seed to a verdict."""
 
 import hashlib
+import re
 import tempfile
 import time
 from collections import Counter
@@ -9,7 +10,10 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-from gateway import passage, screening
+import msgspec
+
+from central import config, feeds, hearing, picture
+from gateway import contract, passage, screening, view
 from tests.world import checker
 from tests.world.cases import Case, Script, crash
 from tests.world.clockwork import Clockwork, Process
@@ -210,7 +214,9 @@ class World:
 
     def judge(self) -> tuple[checker.Verdict, str]:
         """Have the checker hold everything against the truth."""
-        check = checker.Checker(self.log, self.watch.written, self.watch.shown, self.clock.now)
+        check = checker.Checker(
+            self.log, self.watch.written, self.watch.shown, self.clock.now, readable_reasons()
+        )
         verdict = check.check()
         ledger = self.centre.ledger
         assert ledger is not None
@@ -221,6 +227,12 @@ class World:
         expected = checker.expected_counts(check, compounds, self._timeless())
         checker.compare_counts(verdict, expected, self._counted())
         checker.compare_entries(verdict, self.watch.all_hashes(), self._held())
+        alerts = ledger.db.execute(
+            "SELECT s.id, a.alert, a.state FROM alert a JOIN stream s ON s.no = a.stream"
+        )
+        checker.compare_alerts(verdict, self.watch.written, {(r[0], r[1]): r[2] for r in alerts})
+        checker.compare_feeds(verdict, self._feeds(), expected)
+        checker.compare_bounds(verdict, self.watch.most)
         for topic in self.watch.personal[:3]:
             verdict.breaks(7, f"something personal in the clear on {topic}")
         for house in self.houses:
@@ -255,6 +267,17 @@ class World:
             if any(counts.values()):
                 found[row["compound"], row["day"]] = counts
         return found
+
+    def _feeds(self) -> dict[str, bytes]:
+        """Compose what staff would watch at the end."""
+        ledger = self.centre.ledger
+        assert ledger is not None
+        at_ms = EPOCH_MS + round(self.clock.now * 1000)
+        drawn = picture.draw(
+            ledger.db, ledger.calendar, at_ms, hearing=hearing.Hearing(), heard_s=60.0
+        )
+        composed = feeds.compose(feeds.scopes(site_of()), drawn)
+        return {topic: contract.encode(feed) for topic, feed in composed.items()}
 
     def _held(self) -> list[tuple[str, bytes]]:
         ledger = self.centre.ledger
@@ -291,6 +314,39 @@ def limits_of(post: Post) -> screening.Limits:
     return screening.Limits(calibration="world-1", warm_up_s=0.0)
 
 
+def site_of() -> config.Site:
+    """Describe the site to central: 8 compounds, three offices, two cities."""
+
+    def words(text: str) -> dict[str, str]:
+        return {"zh": text, "en": text}
+
+    return msgspec.convert(
+        {
+            "names": words("site"), "zone": "Asia/Shanghai",
+            "city": [{"id": "bz", "names": words("bz")}, {"id": "dy", "names": words("dy")}],
+            "office": [{"id": f"o{n}", "names": words(f"o{n}")} for n in range(3)],
+            "compound": [
+                {
+                    "id": post.compound, "office": f"o{post.gate % 3}",
+                    "city": "bz" if post.gate < 5 else "dy", "names": words(post.compound),
+                    "gate": [{"id": post.name, "names": words(post.name)}],
+                }
+                for post in POSTS
+            ],
+        },
+        config.Site,
+    )  # fmt: skip
+
+
+def readable_reasons() -> frozenset[str]:
+    """Read off the guard's page for which reasons it has words, in both languages."""
+    text = (Path(view.__file__).parent / "web" / "words.js").read_text()
+    tables = re.findall(r"\breason: \{(.*?)\}", text, re.DOTALL)
+    assert len(tables) == 2, "one table a language"
+    chinese, english = (frozenset(re.findall(r"(\w+): \"", table)) for table in tables)
+    return chinese & english
+
+
 def run_world(plan: Plan) -> Outcome:
     """Make a world, let it live, judge it."""
     began = time.process_time()
@@ -305,6 +361,7 @@ def run_world(plan: Plan) -> Outcome:
     figures = verdict.figures
     figures["entries recorded"] = len(world.watch.written)
     figures["messages over the broker"] = world.watch.messages
+    figures["barriers opened by themselves"] = world.watch.pulses
     figures["repeats at central"] = world.centre.repeats
     figures["commits refused by the card"] = world.watch.refused
     figures["central restarts"] = world.centre.boots - 1
