@@ -68,7 +68,8 @@ def advise(
     elif not results and lane.measures and lane.thermometers and not thermometers_alive:
         results.append((0, "SENSOR_FAULT"))
     listed = list_findings(passage)
-    if not results and not listed and not loose:
+    before = _still_open(passage)
+    if not results and not listed and not loose and not before:
         if lane.measures:
             return Advice(None, (), ())
         return Advice("admit", ("temperature_not_taken",), ())
@@ -83,12 +84,19 @@ def advise(
             decision = says
         if reason not in reasons and not (says == "admit" and reasons and decision != "admit"):
             reasons.append(reason)
-    if loose:
+    if loose or before:
         decision = "recheck" if decision == "admit" else decision
         reasons = [reason for reason in reasons if reason not in ADMITS]
-        reasons.append("reading_unassigned")
+        reasons += ["reading_unassigned"] if loose else []
+        reasons += ["open_before_restart"] if before else []
     findings = tuple(found for found in results if TABLE[found[1]][0] != "admit")
-    return Advice(decision, tuple(reasons), (*findings, *loose))
+    return Advice(decision, tuple(reasons), (*findings, *loose, *before))
+
+
+def _still_open(passage: Passage) -> tuple[tuple[int, Result], ...]:
+    """Give what an interrupted passage left open, less one for each contact thermometer's word."""
+    spoken = sum(one.result in ("CLEARED", "FEVER_CONFIRMED") for one in passage.persons)
+    return tuple((-1_000_000 - n, result) for n, result in enumerate(passage.before[spoken:]))
 
 
 def list_findings(passage: Passage) -> tuple[str, ...]:
@@ -121,6 +129,8 @@ def next_codes(passage: Passage, lane: Lane, limits: Limits) -> tuple[str, ...]:
             codes.append(step)
     if "reading_unassigned" in passage.reasons:
         codes.append("whose")
+    if "open_before_restart" in passage.reasons:
+        codes.append("contact")
     if passage.failed is not None:
         codes.append(next_step(passage.failed, 0, limits))
     elif not passage.persons and "sensor_fault" in passage.reasons:

@@ -24,6 +24,8 @@ ambiguous stays unpaired and is shown; it is never guessed.
 8. After a restart or a dead camera a passage is only perhaps the vehicle in the zone: it owns
    nothing, and takes no touch about persons, until the same plate is read again. Another plate,
    another kind of traveller, such a touch, or `RESUME_WAIT_S` without the plate: another passage.
+   That one inherits no reading; but if somebody may have had a fever, and no plate says that it is
+   another vehicle, it is not admitted before a contact thermometer or a guard has spoken.
 9. An unassigned reading that is not normal may be the passage's own: until the guard says whose it
    was, the passage in which it was taken is not admitted, and if it speaks of a fever no vehicle
    that waited then.
@@ -39,6 +41,7 @@ from typing import Final, Literal, TypeAlias
 
 from gateway.contract import Decision, Result, Traveller, Way
 from gateway.events import PlateRead
+from gateway.records import replace
 from gateway.screening import Attempt, Limits, Place, Reading, Window
 
 Witness: TypeAlias = Literal["track", "distance", "loop", "window", "guard"]
@@ -167,6 +170,10 @@ class Passage:
     walked: tuple[int, ...] = ()
     doubts: tuple[int, ...] = ()
     """Readings that were unassigned while it stood there."""
+    before: tuple[Result, ...] = ()
+    """What speaks of a fever in an interrupted passage that may have been this vehicle's."""
+    before_plate: PlateRead | None = None
+    """That passage's plate: another one read now is another vehicle."""
     plate: PlateRead | None = None
     typed: bool = False
     """The guard's word on the plate is final."""
@@ -224,6 +231,10 @@ class LaneState:
     """Last moments at which several stood in the zone, others waited in view, or somebody was
     beside the vehicle or driving off unmeasured."""
     mark: Mark | None = None
+    before: tuple[Result, ...] = ()
+    before_plate: PlateRead | None = None
+    before_s: float = -1e9
+    """What an interrupted passage left open, and until when the next passage inherits it."""
     last: Last | None = None
 
 
@@ -244,6 +255,22 @@ def air(lane: Lane, told_centi_c: int | None, limits: Limits) -> int | None:
     if told_centi_c is not None:
         return told_centi_c
     return limits.ambient_centi_c if lane.ambient_centi_c is None else lane.ambient_centi_c
+
+
+ALARMING: Final[tuple[Result, ...]] = (
+    "RECHECK", "INVALID_HOT", "INCONCLUSIVE", "SUSPECT_FEVER", "FEVER_CONFIRMED",
+)  # fmt: skip
+"""Results that may be a fever's."""
+
+
+def inherit(
+    state: LaneState, results: tuple[Result, ...], plate: PlateRead | None, until_s: float
+) -> LaneState:
+    """Remember what an interrupted passage left open, for the one that may be its vehicle's."""
+    before = tuple(result for result in results if result in ALARMING)
+    if not before:
+        return state
+    return replace(state, before=before, before_plate=plate, before_s=until_s)
 
 
 def nobody(why: str) -> Claim:

@@ -23,6 +23,7 @@ from gateway.passage import (
     Passage,
     Track,
     felt,
+    inherit,
     is_beside,
     is_crowded,
     owner,
@@ -106,7 +107,10 @@ def read_plate(work: Work, event: PlateRead) -> None:
     if passage is None or passage.track != (event.camera, event.track):
         return
     if passage.until_s is None:
-        work.take_plate(i, passage, event)
+        held = passage.before
+        passage = work.take_plate(i, passage, event)
+        if passage.before != held:
+            work.settle(i, passage)
     else:
         _recognise(work, i, passage, track)
 
@@ -139,13 +143,13 @@ def _enter(work: Work, i: int, track: Track) -> None:
 def _recognise(work: Work, i: int, passage: Passage, track: Track) -> None:
     """See whether a passage taken up again is the vehicle in the zone: by its plate alone."""
     if passage.traveller not in {"unknown", track.traveller}:
-        split(work, i, passage)
+        split(work, i, passage, other=True)
         return
     known, seen = passage.plate, track.plate
     if known is None or seen is None or known.status != "read" or seen.status != "read":
         return
     if known.text != seen.text:
-        split(work, i, passage)
+        split(work, i, passage, other=True)
         return
     passage = replace(passage, until_s=None, touched_s=work.now)
     work.put(i, passage)
@@ -153,12 +157,15 @@ def _recognise(work: Work, i: int, passage: Passage, track: Track) -> None:
     work.settle(i, work.take_plate(i, passage, seen))
 
 
-def split(work: Work, i: int, passage: Passage) -> Passage | None:
+def split(work: Work, i: int, passage: Passage, *, other: bool = False) -> Passage | None:
     """Close a passage taken up again; what stands at the line is another, or may be (rule 8)."""
     if passage.track is None and not felt(work.lanes[i]):
         return None
     passage = replace(passage, track=None)  # The track is not its own.
     work.put(i, passage)
+    if not other and passage.override is None:
+        results = tuple(person.result for person in passage.persons)
+        work.lanes[i] = inherit(work.lanes[i], results, passage.plate, work.now)
     end_passage(work, i, passage, "interrupted")
     return work.lanes[i].passage
 

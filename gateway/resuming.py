@@ -6,7 +6,14 @@ Pure; rule 8 of passage.py says what becomes of it.
 from gateway import contract
 from gateway.decision import advise
 from gateway.events import Resumed, Unfinished
-from gateway.passage import RESUME_AWAY_S_MAX, RESUME_WAIT_S, Override, Passage, Person
+from gateway.passage import (
+    RESUME_AWAY_S_MAX,
+    RESUME_WAIT_S,
+    Override,
+    Passage,
+    Person,
+    inherit,
+)
 from gateway.records import replace
 from gateway.work import Work
 
@@ -21,7 +28,7 @@ def resume(work: Work, event: Resumed) -> None:
     for unfinished in {old.passage: old for old in event.unfinished}.values():
         i = work.site.lane_of.get(unfinished.lane)
         state = None if i is None else work.lanes[i]
-        recent = 0 <= unfinished.away_s <= RESUME_AWAY_S_MAX
+        recent = _is_recent(unfinished)
         free = state is not None and state.passage is None and not state.tracks
         if i is not None and state is not None and recent and free and state.watched:
             work.lanes[i] = replace(state, passage=_unfold(work, i, unfinished))
@@ -29,6 +36,19 @@ def resume(work: Work, event: Resumed) -> None:
             persons = len(unfinished.results)
             body = contract.Closed(how="interrupted", persons=persons)
             work.record(body, unfinished.passage)
+            if i is not None and not unfinished.overridden:
+                until_s = work.now + RESUME_WAIT_S
+                work.lanes[i] = inherit(
+                    work.lanes[i], unfinished.results, unfinished.plate, until_s
+                )
+
+
+def _is_recent(unfinished: Unfinished) -> bool:
+    """Say whether it may still be there; where the clock cannot tell, the plate will."""
+    plate = unfinished.plate
+    if unfinished.away_s < 0:
+        return plate is not None and plate.status == "read"
+    return unfinished.away_s <= RESUME_AWAY_S_MAX
 
 
 def _unfold(work: Work, i: int, unfinished: Unfinished) -> Passage:

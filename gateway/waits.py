@@ -5,7 +5,7 @@ Pure: `now` is the step's, and what falls due says when.
 
 from math import inf
 
-from gateway.measuring import expire_loose, loose_due_s, take_window
+from gateway.measuring import expire_loose, loose_due_s, set_aside, take_window
 from gateway.passage import (
     ASIDE_WAIT_S,
     GONE_WAIT_S,
@@ -18,6 +18,7 @@ from gateway.passage import (
 )
 from gateway.presence import end_passage, split, stamp
 from gateway.records import replace
+from gateway.screening import next_step
 from gateway.windows import flush
 from gateway.work import Work
 
@@ -48,7 +49,9 @@ def _expire_lane(work: Work, i: int) -> None:
         elif passage.left_s is not None:
             how = "left"
         stamp(work, i)
-        if how != "interrupted" or split(work, i, passage) is None:
+        if how == "timeout" and _must_wait(work, passage):
+            set_aside(work, i)
+        elif how != "interrupted" or split(work, i, passage) is None:
             end_passage(work, i, passage, how)
     for old in state.aside:
         if old.touched_s + ASIDE_WAIT_S <= now:
@@ -56,6 +59,14 @@ def _expire_lane(work: Work, i: int) -> None:
     state = work.lanes[i]
     if state.mark is not None and _mark_due_s(state) <= now:
         work.lanes[i] = replace(state, mark=None)
+
+
+def _must_wait(work: Work, passage: Passage) -> bool:
+    """Say whether somebody of it was sent to wait, or waits for a contact thermometer."""
+    if passage.override is not None:
+        return False
+    steps = {next_step(person.result, person.count, work.limits) for person in passage.persons}
+    return not steps.isdisjoint({"shelter", "wait", "contact", "handover"})
 
 
 def due_s(state: LaneState) -> float:

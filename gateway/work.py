@@ -14,7 +14,7 @@ from gateway.alerts import Alert
 from gateway.contract import Clock
 from gateway.decision import Advice, advise, in_force
 from gateway.events import Effect, KeepCrop, PlateRead, PulseBarrier, Record
-from gateway.passage import How, LaneState, Last, Passage, Track, Witness
+from gateway.passage import ALARMING, How, LaneState, Last, Passage, Track, Witness
 from gateway.records import replace
 from gateway.screening import Limits, Reading, Window
 from gateway.windows import Meter, is_stuck
@@ -67,7 +67,7 @@ class Loose:
         """Say whether this reading, while it is nobody's, keeps a passage from admission."""
         result = self.reading.result
         if self.number in passage.walked:
-            return result in ("RECHECK", "INVALID_HOT")
+            return result in ALARMING
         return self.number in passage.doubts and result != "NORMAL"
 
 
@@ -208,8 +208,11 @@ class Work:
             None if track is None else (track.camera, track.track),
             walked=() if track is None else track.walked,
         )  # fmt: skip
+        if state.before and self.now <= state.before_s:
+            plate = state.before_plate
+            passage = replace(passage, before=state.before, before_plate=plate)
         lane = state.lane
-        self.lanes[i] = replace(state, passage=passage)
+        self.lanes[i] = replace(state, passage=passage, before=())
         tally, way = self.desk.tally, lane.way
         self.desk = replace(
             self.desk,
@@ -260,6 +263,9 @@ class Work:
         old = passage.plate
         if passage.typed or (old is not None and not _is_better(plate, old)):
             return passage
+        known = passage.before_plate
+        if known and known.status == plate.status == "read" and known.text != plate.text:
+            passage = replace(passage, before=(), before_plate=None)
         if plate.crop:
             self.effects.append(KeepCrop(passage.key, plate.crop))
         passage = replace(passage, plate=plate)

@@ -471,6 +471,18 @@ def test_on_foot_one_who_must_wait_does_so_aside():
     assert post.closed()[1] == "left"
 
 
+def test_on_foot_one_who_was_sent_to_the_tent_is_not_forgotten():
+    post = Post(foot_lane(place="outdoors", ambient_centi_c=-300))
+    post.measure(3320, "t2")
+    post.wait(300.0)
+    assert post.closed() == {}
+    assert post.screen()["lanes"][0]["state"] == "idle"
+    post.do(events.AgainTouched("foot1", 1, passage=1))
+    post.measure(3590, "t2")
+    assert post.decision() is None
+    assert post.closed() == {1: "left"}
+
+
 def test_a_wave_on_foot_opens_nothing():
     post = Post(foot_lane())
     post.show(3640, "t2", count=3)
