@@ -63,22 +63,22 @@ class CameraFolder:
         folder.mkdir(parents=True, exist_ok=True)
         self._laid: list[Path] = []
         self._number = 0
-        self._jpeg = b""
+        self._shots: tuple[bytes, ...] = ()
         self._due = 0.0
 
-    def show(self, jpeg: bytes) -> None:
-        """Show this from now on."""
-        self._jpeg = jpeg
+    def show(self, shots: tuple[bytes, ...]) -> None:
+        """Show this from now on, one shot after the other."""
+        self._shots = shots
         self._due = 0.0
 
     def tick(self, now: float) -> None:
         """Lay the next picture into the folder when it is due."""
-        if now < self._due or not self._jpeg:
+        if now < self._due or not self._shots:
             return
         self._due = now + REFRESH_S
         self._number += 1
         fresh = self._folder / f".{self._number:08d}.part"
-        fresh.write_bytes(self._jpeg)
+        fresh.write_bytes(self._shots[self._number % len(self._shots)])
         self._laid.append(fresh.rename(self._folder / f"{self._number:08d}.jpg"))
         while len(self._laid) > PICTURES_KEPT:
             self._laid.pop(0).unlink(missing_ok=True)

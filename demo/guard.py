@@ -22,6 +22,10 @@ PLATE_S: Final = 3.0
 BETWEEN_S: Final = 0.8
 """From one forehead to the next: closer, nobody could say whose reading it is."""
 STAY_S: Final = 15.0
+EMPTY_S: Final = 1.2
+"""Between two vehicles the lane is seen empty: without that no camera could learn it."""
+AWAY_S: Final = 30.0
+"""A gateway that was killed is back by then."""
 ROUNDS_MAX: Final = 12
 
 
@@ -120,6 +124,8 @@ def _wait_free(lane: Lane) -> Script:
 def _screen(lane: Lane, visit: Visit) -> Generator[Until, bool, str]:
     """Measure whom the screen asks for until it shows a decision; give that decision."""
     for _ in range(ROUNDS_MAX):
+        if lane.camera is not None and not (yield from _still_shown(lane)):
+            return "waiting"
         found = lane.passage()
         persons = found["persons"] if found is not None else []
         if lane.thermometer is not None and len(persons) < len(visit.persons):
@@ -135,6 +141,15 @@ def _screen(lane: Lane, visit: Visit) -> Generator[Until, bool, str]:
         yield Until(lambda: _plate_known(lane), PLATE_S)
     found = lane.passage()
     return found["decision"] if found is not None else "waiting"
+
+
+def _still_shown(lane: Lane) -> Generator[Until, bool, bool]:
+    """Wait for a gateway that is away; tell whether the passage is on its screen after that.
+
+    One that was closed as interrupted is let go: opening another would make two of one vehicle.
+    """
+    yield Until(lambda: lane.shown() is not None, AWAY_S)
+    return (yield Until(lambda: lane.passage() is not None, 4.0))
 
 
 def _acknowledge(lane: Lane) -> None:
@@ -194,6 +209,7 @@ def _leave(lane: Lane) -> Script:
     if lane.camera is not None and lane.scenes is not None:
         lane.camera.show(lane.scenes.empty)
         gone = yield Until(lane.is_free, STAY_S)
+        yield from pause(EMPTY_S)
     else:
         lane.touch("NextTouched")
         gone = yield Until(lane.is_free, 5.0)

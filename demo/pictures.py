@@ -12,9 +12,12 @@ from training import drawing
 DRAWN_SIZE: Final = (640, 480)
 REAL_SIZE: Final = (1280, 960)
 """Real frames are at most 1,280 pixels wide; a plate must not shrink below what was tried."""
-QUALITY: Final = 88
+QUALITIES: Final = (88, 86, 84)
+"""No two pictures of a real camera are the same bytes; three shots in turn are enough."""
 
 Picture = np.ndarray
+Shots = tuple[bytes, ...]
+"""One scene as JPEG, taken more than once."""
 
 
 class Scenes:
@@ -25,7 +28,7 @@ class Scenes:
         self._size = REAL_SIZE if real else DRAWN_SIZE
         self._chance = np.random.default_rng(ground)
         self._empty = self._draw(None, "blue", 0, "empty", "vehicle")
-        self.empty = _jpeg(self._empty)
+        self.empty = _shots(self._empty)
 
     def plate_of(self, visit: Visit) -> tuple[str | None, str]:
         """Choose the visit's plate; the same visit has the same plate."""
@@ -33,21 +36,21 @@ class Scenes:
             return None, "blue"
         return drawing.random_plate(self._seeded(visit))
 
-    def far(self, visit: Visit) -> bytes:
+    def far(self, visit: Visit) -> Shots:
         """Show it coming."""
         if visit.picture is not None:
             return self.empty
         return self._drawn(visit, "far")
 
-    def standing(self, visit: Visit) -> bytes:
+    def standing(self, visit: Visit) -> Shots:
         """Show it in the stop zone."""
         if visit.picture is not None:
-            return _jpeg(self._laid(visit.picture))
+            return _shots(self._laid(visit.picture))
         return self._drawn(visit, "zone")
 
-    def _drawn(self, visit: Visit, where: drawing.Where) -> bytes:
+    def _drawn(self, visit: Visit, where: drawing.Where) -> Shots:
         text, kind = self.plate_of(visit)
-        return _jpeg(self._draw(text, kind, visit.number, where, visit.traveller))
+        return _shots(self._draw(text, kind, visit.number, where, visit.traveller))
 
     def _draw(
         self, text: str | None, kind: str, number: int, where: drawing.Where, traveller: str
@@ -86,7 +89,8 @@ def find_pictures(folder: Path) -> tuple[Path, ...]:
     )
 
 
-def _jpeg(picture: Picture) -> bytes:
-    done, encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-    assert done
-    return bytes(encoded)
+def _shots(picture: Picture) -> Shots:
+    return tuple(
+        bytes(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1])
+        for quality in QUALITIES
+    )
