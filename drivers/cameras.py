@@ -60,6 +60,9 @@ class Frame:
 class Camera(Protocol):
     """A source of pictures."""
 
+    fed_s: float | None
+    """When the source last sent a picture, be it the same as before."""
+
     def newest(self) -> Frame | Fault | None:
         """Give the newest picture if it is not the one given before; never blocks above 3 s."""
 
@@ -96,8 +99,9 @@ class FolderCamera:
         self._settled = False
         self._file: Path | None = None
         self._file_mark: tuple[int, int, int] | None = None
-        self._bytes = b""
+        self._bytes: bytes | None = None
         self._changed_s = clock()
+        self.fed_s: float | None = None
 
     def newest(self) -> Frame | Fault | None:
         """Give the folder's newest picture if it is another than before."""
@@ -105,7 +109,7 @@ class FolderCamera:
             fresh = self._look()
         except OSError:
             self._folder_mark = self._file_mark = None
-            self._bytes = b""
+            self._bytes: bytes | None = None
             return Fault.FOLDER_GONE
         now = self._clock()
         if not fresh or self._file is None:
@@ -119,11 +123,12 @@ class FolderCamera:
         except OSError:
             return Fault.NOT_A_PICTURE
         if seen == self._bytes:
+            self.fed_s = now
             return None
-        self._bytes = seen
         picture = decode(seen)
         if picture is None:
             return Fault.NOT_A_PICTURE
+        self._bytes, self.fed_s = seen, now
         return Frame(picture, now, self._file.name)
 
     def close(self) -> None:
@@ -211,6 +216,7 @@ class VideoCamera:
         self._shown = 0
         self._ended = False
         self._retry_s = float("-inf")
+        self.fed_s: float | None = None
 
     def newest(self) -> Frame | Fault | None:
         """Give the frame that is due now, if it is another than before."""
@@ -218,11 +224,13 @@ class VideoCamera:
             return Fault.ENDED
         now = self._clock()
         if self._film is None:
+            if now < self._retry_s and self._file.is_file():
+                return None
             fault = self._open(now)
             if fault is not None:
                 return fault
         assert self._film is not None
-        due = int((now - self._began_s) * self._rate) + 1
+        due = int((now - self._began_s) * self._rate + 1e-6) + 1
         if due <= self._shown:
             return None
         behind = due - self._shown - 1
@@ -236,6 +244,7 @@ class VideoCamera:
         read, picture = self._film.read()
         self._shown += 1
         if read:
+            self.fed_s = now
             return Frame(picture, now, f"{self._file.name}#{self._shown}")
         self.close()
         if not self._loops or self._shown <= 1:
@@ -253,8 +262,6 @@ class VideoCamera:
     def _open(self, now: float) -> Fault | None:
         if not self._file.is_file():
             return Fault.FILE_GONE
-        if now < self._retry_s:
-            return Fault.NOT_A_PICTURE
         limits = [
             cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_MS_MAX,
             cv2.CAP_PROP_READ_TIMEOUT_MSEC, OPEN_MS_MAX,
