@@ -1,7 +1,8 @@
 """Measure a reader on labelled pictures: what is read whole, how sure, at what cost.
 
 An index is a CSV file with `file` (relative to it), `label` (a picture's plates, split by `|`) and
-any other columns. An answer is the most confident text; it is right when it is one of the labels.
+any other columns. An answer is the first text, as readers put the best first; it is right when it
+is one of the labels.
 """
 
 import csv
@@ -60,7 +61,7 @@ class Answer:
 
     @property
     def text(self) -> str:
-        """The most confident text, "" when there is none."""
+        """The best text, "" when there is none."""
         return self.plate.text if self.plate is not None else ""
 
     @property

@@ -35,7 +35,7 @@ def plates() -> None:
 @reader_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a picture.")
 def read_pictures(pictures: tuple[str, ...], reader: str, as_json: bool) -> None:
-    """Read every plate in each PICTURE, the most confident first."""
+    """Read every plate in each PICTURE, the best first."""
     opened = _open(reader)
     shows = [_show(opened, file, as_json=as_json) for file in pictures]
     if not all(shows):

@@ -77,15 +77,22 @@ class NetReader:
         return cls(*open_nets(folder))
 
     def read(self, picture: NDArray[np.generic]) -> tuple[Plate, ...]:
-        """Give every plate in a picture, the most confident first."""
+        """Give every plate in a picture: of the sure ones the nearest first, then by confidence."""
         whole = as_picture(picture)
         if whole is None:
             return ()
         shrunk, _ = within(whole, SIDE_MAX)
         # By sides, not by the factor: very large arrays were thinned out on the way here.
         back = picture.shape[1] / shrunk.shape[1]
-        plates = self._plates(shrunk)
-        return tuple(_enlarged(each, back, picture.shape) for each in plates)
+        plates = [_enlarged(each, back, picture.shape) for each in self._plates(shrunk)]
+        return tuple(sorted(plates, key=self._rank))
+
+    def _rank(self, plate: Plate) -> tuple[bool, float]:
+        """Put the widest of the sure plates first: a gate asks for the vehicle before it."""
+        if plate.confidence < self.accept:
+            return True, -plate.confidence
+        (left, top), (right, bottom) = plate.corners[:2]
+        return False, -float(np.hypot(right - left, bottom - top))
 
     def _plates(self, picture: Picture) -> list[Plate]:
         bare = self._bare(picture)

@@ -44,7 +44,11 @@ class PlateReader(Protocol):
     """The confidence at which a text is taken without asking the guard."""
 
     def read(self, picture: NDArray[np.generic]) -> tuple[Plate, ...]:
-        """Give the plates, the most confident first; never raises."""
+        """Give the plates, the best first; never raises.
+
+        Of those at or above the accept line the largest, as the nearest, comes first; the others
+        follow by confidence.
+        """
 
 
 READERS: Final = ("net", "tesseract")

@@ -4,6 +4,7 @@ The seeds and the grounds are not those of training. These are floors, not aims;
 real pictures are in training/README.md.
 """
 
+import cv2
 import numpy as np
 import pytest
 
@@ -11,9 +12,9 @@ from gateway.plates.grammar import KINDS
 from gateway.plates.reader import status_of
 from training.drawing import draw_plate, draw_scene, random_plate, wear
 
-EACH = 25
-CROPS_RIGHT_MIN = dict.fromkeys(KINDS, 20) | {"embassy": 5, "trailer": 0}
-"""Of 25 crops of moderate wear. Two lines are not read yet: it is enough that nothing is accepted."""
+EACH = 16
+CROPS_RIGHT_MIN = dict.fromkeys(KINDS, 12) | {"embassy": 8, "trailer": 1}
+"""Of 16 crops of moderate wear. Two lines are seldom read yet; nothing wrong may be accepted."""
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -55,6 +56,17 @@ def test_two_plates_in_a_picture_are_both_read(reader):
     rng = np.random.default_rng(2029)
     both = np.hstack([draw_scene("鲁A12345", "blue", rng), draw_scene("苏B67890", "blue", rng)])
     assert {"鲁A12345", "苏B67890"} <= {plate.text for plate in reader.read(both)}
+
+
+def test_of_two_sure_plates_the_nearer_comes_first(reader):
+    rng = np.random.default_rng(2030)
+    near, far = draw_scene("鲁A12345", "blue", rng), draw_scene("苏B67890", "blue", rng)
+    small = cv2.resize(far, None, fx=0.75, fy=0.75, interpolation=cv2.INTER_AREA)
+    both = np.full((480, 1120, 3), 127, np.uint8)
+    both[:360, :480], both[:, 480:] = small, near
+    plates = reader.read(both)
+    assert [plate.text for plate in plates] == ["鲁A12345", "苏B67890"]
+    assert all(plate.confidence >= reader.accept for plate in plates)
 
 
 def test_the_same_picture_gives_the_same_answer(reader):
