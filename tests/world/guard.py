@@ -300,12 +300,13 @@ class Guard:
             if not shown or person is None:
                 return
             if shown["next"] != "contact" and self.street.chance(self.habits.measures_aside):
-                yield from self.gun.grab(self.lane)
+                hand = f"{self.lane} aside"
+                yield from self.gun.grab(hand)
                 if self.waiting_aside(name) != shown:
                     self.gun.holder = None
                     continue
                 self.touch(events.AgainTouched(self.lane, shown["person"], name[1]), visit, person)
-                yield from self.gun.point(self.lane, visit, person)
+                yield from self.gun.point(self.lane, visit, person, hand=hand)
                 yield 1.0
             else:
                 yield self.street.between(20.0, 45.0)

@@ -204,18 +204,18 @@ class Gun:
     device: str
     free_s: float = 0.0
     holder: str | None = None
-    """The lane whose guard has it in his hand, about to measure."""
+    """Who has it in his hand, about to measure: a lane's guard, for the lane or for those aside."""
     alive: bool = True
     memory: list[tuple[float, Visit | None, Person | None]] = field(default_factory=list)
     """What the guard remembers of the last pointings."""
 
     def point(
         self, lane: str, visit: Visit | None, person: Person | None, kind: str = "good",
-        plateau: int | None = None, *, cut: bool = False,
+        plateau: int | None = None, *, cut: bool = False, hand: str = "",
     ) -> Generator[float, None, None]:  # fmt: skip
         """Point it at somebody, or something, and take it away again."""
         street = self.street
-        yield from self.grab(lane)
+        yield from self.grab(hand or lane)
         if plateau is None:
             assert visit is not None
             assert person is not None
@@ -233,11 +233,11 @@ class Gun:
                 offer(taken(device, found, die, clock.now))
         self.holder = None
 
-    def grab(self, lane: str) -> Process:
+    def grab(self, hand: str) -> Process:
         """Take it into the hand: a mark on the screen is for what is measured right after."""
-        while self.holder != lane and (self.holder or self.free_s > self.street.now):
+        while self.holder != hand and (self.holder or self.free_s > self.street.now):
             yield 0.3
-        self.holder = lane
+        self.holder = hand
 
     def _write_down(
         self, lane: str, visit: Visit | None, person: Person | None, kind: str, plateau: int,
