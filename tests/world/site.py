@@ -19,7 +19,7 @@ import msgspec
 
 from central import backup
 from central.ledger import Ledger, Parcel
-from gateway import contract, core, events, view
+from gateway import clock, contract, core, events, view
 from gateway.contract import Entry
 from gateway.errors import JournalUnwritable
 from gateway.journal import Journal, Stamp
@@ -132,7 +132,10 @@ class House:
         self._told.clear()
         self._wake_s = -1.0
         self.up = True
-        self.offer(events.ClockChanged(self.wall.word))
+        before = self.journal.newest_moment()
+        jump = clock.jump_between(before, self._stamp()) if before is not None else None
+        told = events.ClockChanged(self.wall.word)
+        self._take(told, [self._jump_record(jump)] if jump is not None else [])
         if unfinished:
             self.offer(events.Resumed(unfinished))
         if self.linked:
@@ -191,11 +194,14 @@ class House:
     def _synchronise(self, boot: str) -> None:
         if self.boot != boot:
             return
-        jump, was = -self.wall.off_ms, self.wall.word
+        jump = clock.Jump("ntp", self.wall.word, -self.wall.off_ms)
         self.wall.off_ms, self.wall.word = 0, "ntp"
-        if self.up:
-            body = contract.ClockJumped(boot=boot, jump_ms=jump, was=was)
-            self._take(events.ClockChanged("ntp", jump), [events.Record(body)])
+        if self.up:  # Else the next start finds it in the journal.
+            self._take(events.ClockChanged("ntp", jump.jump_ms), [self._jump_record(jump)])
+
+    def _jump_record(self, jump: clock.Jump) -> events.Record:
+        body = contract.ClockJumped(boot=self.boot, jump_ms=jump.jump_ms, was=jump.was)
+        return events.Record(body)
 
     # --- The loop ---------------------------------------------------------------------------
 
