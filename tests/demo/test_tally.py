@@ -45,6 +45,15 @@ def test_a_compound_that_only_one_side_knows_is_told():
     assert "c02: 0 came, 0 recorded, 1 counted" in found.disagreements()
 
 
+def test_a_restart_may_make_two_passages_of_one_vehicle_and_no_more():
+    cut = held(A, B)
+    cut.interrupted["c01"] = 1
+    assert not verdict(1, cut, held(A, B), 2).disagreements()
+    assert not verdict(2, cut, held(A, B), 2).disagreements()
+    assert "0 came, 2 recorded" in " ".join(verdict(0, cut, held(A, B), 2).disagreements())
+    assert "3 came, 2 recorded" in " ".join(verdict(3, cut, held(A, B), 2).disagreements())
+
+
 def test_journals_are_read_as_they_were_written(tmp_path):
     path = tmp_path / "journal.db"
     streams = iter(["1" * 32, "2" * 32])

@@ -101,7 +101,9 @@ def test_counts_agree_though_gateway_centre_and_broker_are_killed(demo):
     code, out = site.end(150)
     result = json.loads(out)
     assert code == 0, site.said()
-    assert result["expected"] == result["recorded"] == result["counted"] > 8
+    assert result["recorded"] == result["counted"] > 8
+    assert result["expected"] <= result["recorded"] <= result["expected"] + result["interrupted"]
+    assert result["interrupted"] <= 2  # One a gateway that was killed.
     assert (result["lost"], result["double"]) == (0, 0)
     assert result["entries"]["recorded"] == result["entries"]["ledger"]
     assert set(result["passages"]) == {"c01", "c02", "c03"}
