@@ -273,8 +273,16 @@ def inherit(
     return replace(state, before=before, before_plate=plate, before_s=until_s)
 
 
+DOUBTS = (
+    "aside", "beside", "close", "crowd", "early", "empty", "late", "no_lane", "others", "shared",
+    "unsure", "unwatched", "unwitnessed",
+)  # fmt: skip
+"""Why a window is nobody's; the guard's page has words for each."""
+
+
 def nobody(why: str) -> Claim:
     """Leave a window unpaired, and say why."""
+    assert why in DOUBTS, why
     return Claim("nobody", why=why)
 
 

@@ -125,6 +125,7 @@ export function Whose({ words, view, names, close, act }) {
     <${Fit} class="overlay-title only">
       ${words.whose_title} ${centi_c === null ? "" : `${degrees(centi_c)}°C`}
       ${" "}${said(words.result, reading.result)} · ${words.ago(aged(words, reading.ago_s))}
+      ${reading.why ? ` · ${said(words.why, reading.why)}` : ""}
     <//>
     ${choices.length === 0 && html`<${Fit} class="empty">${words.whose_nobody}<//>`}
     <${Pages} words=${words} each=${isSmall() ? 4 : 9} class=${isSmall() ? "two" : "three"}

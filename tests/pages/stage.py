@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from gateway.events import Event
 from gateway.screen import Screen
+from training.drawing import draw_plate
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [
@@ -33,9 +34,7 @@ TEN_MM = {"800x480": 52, "480x320": 65}
 
 def drawn_crop() -> bytes:
     """A blue plate of nobody, as the camera's child would send it."""
-    picture = np.full((70, 220, 3), (150, 60, 10), np.uint8)
-    cv2.rectangle(picture, (4, 4), (215, 65), (255, 255, 255), 2)
-    cv2.putText(picture, "M-7A258", (14, 50), cv2.FONT_HERSHEY_SIMPLEX, 1.5, (255, 255, 255), 4)
+    picture = draw_plate("鲁M7A258", "blue", np.random.default_rng(1), scale=0.5)
     done, jpeg = cv2.imencode(".jpg", picture)
     assert done
     return bytes(jpeg)

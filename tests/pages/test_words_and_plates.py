@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from gateway import contract, decision
+from gateway import contract, decision, passage
 from gateway.lines import REASONS as DEVICE_REASONS
 from gateway.plates import grammar
 from tests.pages.stage import Stage, page_of
@@ -47,6 +47,7 @@ def test_every_code_of_the_core_has_words(words, language):
     said = words[language]
     assert set(decision.REASONS) <= set(said["reason"])
     assert set(decision.NEXT) <= set(said["next"])
+    assert set(passage.DOUBTS) == set(said["why"])
     assert set(contract.Result.__args__) <= set(said["result"])
     assert set(contract.PlateStatus.__args__) <= set(said["plate"])
     assert set(contract.AlertState.__args__) <= set(said["alert_state"])

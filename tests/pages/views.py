@@ -114,6 +114,7 @@ UNASSIGNED = {
     "result": "NORMAL",
     "estimate_centi_c": 3640,
     "ago_s": 5.0,
+    "why": "others",
 }
 FEVER_ALERT = alert("in1-fever-12", "fever_confirmed", 1, since_s=8.0, lane="in1", device=None)
 TROUBLE = {
