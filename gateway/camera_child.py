@@ -29,7 +29,8 @@ from gateway.camera_wire import Beat, CameraOrder, Message, Orders, Seen, Unpack
 from gateway.events import DeviceStateChanged
 from gateway.ground import HEIGHT, WIDTH, Ground
 from gateway.plates.errors import PlateError
-from gateway.plates.reader import Plate, PlateReader, open_reader
+from gateway.plates.reader import Plate, PlateReader
+from gateway.plates.readers import open_reader
 from gateway.tracks import Rules, Watch
 
 TURN_S: Final = 0.1

@@ -9,7 +9,8 @@ import click
 
 from gateway.plates.benchmark import IndexRefused, answer_all, figures_of, load_picture
 from gateway.plates.errors import PlateError
-from gateway.plates.reader import READERS, Plate, PlateReader, open_reader, status_of
+from gateway.plates.reader import Plate, PlateReader, status_of
+from gateway.plates.readers import READERS, open_reader
 
 WORDS = {
     "exact": "whole plate right",

@@ -1,16 +1,14 @@
-"""What a plate reader is, what it says of a picture, and how one is opened.
+"""What a plate reader is, and what it says of a picture.
 
 Readers stand behind one interface, so that the second and later ones change nothing else. A
 reader's `read` never raises, whatever the array.
 """
 
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-
-from gateway.plates.errors import ReaderMissing
 
 Point: TypeAlias = tuple[float, float]
 Box: TypeAlias = tuple[int, int, int, int]
@@ -49,23 +47,6 @@ class PlateReader(Protocol):
         Of those at or above the accept line the largest, as the nearest, comes first; the others
         follow by confidence.
         """
-
-
-READERS: Final = ("net", "tesseract")
-
-
-def open_reader(name: str = "net") -> PlateReader:
-    """Open a reader by its name; raises PlateError with one sentence when it cannot be had."""
-    # Imported here, so that a gate without the second reader's programs starts all the same.
-    if name == "net":
-        from gateway.plates.net import NetReader  # noqa: PLC0415
-
-        return NetReader.open()
-    if name == "tesseract":
-        from gateway.plates.tesseract import TesseractReader  # noqa: PLC0415
-
-        return TesseractReader.open()
-    raise ReaderMissing(f"no plate reader {name!r}; there are: {', '.join(READERS)}")
 
 
 def status_of(plate: Plate | None, accept: float) -> Status:

@@ -3,7 +3,8 @@
 import cv2
 import pytest
 
-from gateway.plates.reader import PlateReader, open_reader
+from gateway.plates.reader import PlateReader
+from gateway.plates.readers import open_reader
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,8 @@ import pytest
 from gateway.plates.errors import ModelRefused
 from gateway.plates.model import FOLDER, open_nets
 from gateway.plates.net import NetReader
-from gateway.plates.reader import Plate, open_reader, status_of
+from gateway.plates.reader import Plate, status_of
+from gateway.plates.readers import open_reader
 
 BYTES_MAX = 2_500_000
 

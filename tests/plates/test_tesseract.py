@@ -8,7 +8,8 @@ import pytest
 
 from gateway.plates.errors import ReaderMissing
 from gateway.plates.grammar import kinds_of
-from gateway.plates.reader import open_reader, status_of
+from gateway.plates.reader import status_of
+from gateway.plates.readers import open_reader
 from training.drawing import draw_scene
 
 
