@@ -37,9 +37,12 @@ class Use:
 
 
 def family(pid: int) -> list[int]:
-    """List a process and those below it."""
-    children = Path(f"/proc/{pid}/task/{pid}/children")
-    below = [int(word) for word in children.read_text().split()] if children.exists() else []
+    """List a process and those below it, whichever of its threads started them."""
+    below = [
+        int(word)
+        for children in Path(f"/proc/{pid}/task").glob("*/children")
+        for word in children.read_text().split()
+    ]
     return [pid, *(each for child in below for each in family(child))]
 
 
