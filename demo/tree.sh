@@ -17,12 +17,11 @@ command -v debootstrap >/dev/null 2>&1 ||
     DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends debootstrap >&2
 mirror=$(sed -n 's/^URIs: *\([^ ]*debian\/*\) *$/\1/p; s/^deb  *\(\[[^]]*\] *\)*\([^ ]*debian\/*\) .*/\2/p' \
     /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | head -n 1)
-: "${mirror:=http://deb.debian.org/debian}"
 
 say "== A bare tree of $suite in .cache/tree-$suite"
 rm -rf "$tree"
 mkdir -p "$tree"
-debootstrap --variant=minbase --include=ca-certificates "$suite" "$tree" "$mirror" >"$tree.log" 2>&1 || {
+debootstrap --variant=minbase --include=ca-certificates "$suite" "$tree" ${mirror:+"$mirror"} >"$tree.log" 2>&1 || {
     tail -n 5 "$tree.log" >&2
     say "tree: debootstrap failed; see $tree.log"
     exit 1
