@@ -22,6 +22,9 @@ PIXELS_MIN: Final = 60
 """Of 19,200: smaller is a bird, a bag, a leaf."""
 PIECE_MIN: Final = 9
 OWN_PLACE: Final = 0.3
+RIM: Final = 6
+RIM_FILLED: Final = 0.35
+PART_INSIDE: Final = 0.7
 GAP: Final = 8
 """Pieces this near to each other came as one: a window or a door is as grey as the road."""
 FOOT_SHARE: Final = 0.15
@@ -29,6 +32,8 @@ FOOT_SHARE: Final = 0.15
 ENTERS: Final = 0.5
 STAYS: Final = 0.3
 """Share of the foot that lies in the zone, to enter it and to stay in it."""
+FILLED: Final = 0.6
+"""Half of this share of the zone, filled by a blob, is as good as half of the foot."""
 VEHICLE_WIDE: Final = 0.35
 """Of the zone's width: as wide as this is no bicycle."""
 VEHICLE_ASPECT: Final = 0.85
@@ -132,6 +137,14 @@ class Blob:
         inside = foot & zone.mask[self.bottom - high : self.bottom]
         return float(np.count_nonzero(inside)) / max(1, int(np.count_nonzero(foot)))
 
+    def share_in(self, zone: Zone) -> float:
+        """Say how much it stands in a zone: by its foot, or by filling the zone.
+
+        The foot may be lost to a road of the same grey.
+        """
+        filled = np.count_nonzero(self.mask & zone.mask) / max(1, np.count_nonzero(zone.mask))
+        return max(self.foot_in(zone), min(1.0, float(filled) / FILLED))
+
     def overlap(self, other: "Blob") -> float:
         """Give the share that two boxes have in common."""
         wide = min(self.right, other.right) - max(self.left, other.left)
@@ -192,3 +205,14 @@ def _near(blob: Blob, other: Blob) -> bool:
     across = max(other.left - blob.right, blob.left - other.right)
     along = max(other.top - blob.bottom, blob.top - other.bottom)
     return across <= GAP and along <= GAP
+
+
+def is_part(blob: Blob, standing: Blob) -> bool:
+    """Say whether a blob lies inside what stands, or is the thin edge of what moved a little."""
+    wide = min(blob.right, standing.right) - max(blob.left, standing.left)
+    high = min(blob.bottom, standing.bottom) - max(blob.top, standing.top)
+    if wide > 0 and high > 0 and wide * high >= PART_INSIDE * _box(blob):
+        return True
+    thin = min(blob.right - blob.left, blob.bottom - blob.top) <= RIM
+    filled = np.count_nonzero(blob.mask) / max(1, _box(blob))
+    return _near(blob, standing) and (thin or filled < RIM_FILLED)

@@ -20,6 +20,7 @@ ALIKE: Final = 0.7
 UNLIKE: Final = 0.5
 """Correlation of two looks: above the one it is the same vehicle, below the other it is not."""
 PLATE_ALIKE: Final = 0.8
+FLAT: Final = 4.0
 COLOUR_ALIKE: Final = 35.0
 COLOUR_UNLIKE: Final = 60.0
 """Levels of blue, green or red, in the lower half: the paint, without the windscreen."""
@@ -46,8 +47,11 @@ def compare(one: Looks, other: Looks) -> Verdict:
 
 def plate_changed(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
     """Say whether the place of a plate looks otherwise than when it was read."""
+    spread = float(one.std()), float(other.std())
+    if min(spread) < FLAT:
+        return max(spread) >= 2 * FLAT  # A flat place correlates with anything.
     found = cv2.matchTemplate(other, one[4:20, 8:64], cv2.TM_CCOEFF_NORMED)
-    return not float(found.max()) >= PLATE_ALIKE
+    return float(found.max()) < PLATE_ALIKE
 
 
 def light_changed(before: View, view: View, free: Mask) -> float:

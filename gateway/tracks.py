@@ -18,7 +18,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.blobs import ENTERS, STAYS, Blob, Corner, Traveller, View, Zone, find_blobs
+from gateway.blobs import (
+    ENTERS,
+    STAYS,
+    Blob,
+    Corner,
+    Traveller,
+    View,
+    Zone,
+    blob_of,
+    find_blobs,
+    is_part,
+)
 from gateway.events import PlateRead, VehicleGone, VehicleSeen
 from gateway.ground import HEIGHT, WIDTH, Ground, Mask
 from gateway.looks import Looks, compare, light_changed, looks_of, plate_changed
@@ -29,7 +40,7 @@ Side: TypeAlias = Literal["top", "bottom", "left", "right"]
 Read: TypeAlias = Callable[[], tuple[Plate, ...]]
 TrackEvent: TypeAlias = VehicleSeen | PlateRead | VehicleGone
 
-STILL_SHARE: Final = 0.25
+STILL_SHARE: Final = 0.1
 """Less of a track's place changed than this: it stands."""
 CHANGES: Final = 18.0
 DOUBT_S: Final = 0.4
@@ -39,9 +50,13 @@ LOST_S: Final = 0.5
 UNSURE_WAIT_S: Final = 0.7
 """A plate not found is said once no better picture has come for so long."""
 READ_EVERY_S: Final = 0.3
+STILL_READS: Final = 2
+"""Of a vehicle that stands: the same picture again gives the same answer."""
 VERIFY_EVERY_S: Final = 1.0
 REACH: Final = 0.8
 """How far a track may jump between two pictures, relative to the picture."""
+LEARNS_BELOW: Final = 0.5
+"""With more of the picture different, even the light may be the vehicle's."""
 NARROW_S: Final = 120.0
 WHOLE_VIEW: Final = 0.85
 """All of the picture is different for two minutes and has no plate: the camera was moved."""
@@ -77,9 +92,11 @@ class Track:
     doubtful: Blob | None = None
     lost_s: float | None = None
     read_s: float = float("-inf")
+    still_reads: int = 0
+    """Readings since it moved."""
     plate_at: tuple[float, float, float, float] | None = None
     plate_looks: NDArray[np.uint8] | None = field(default=None, repr=False)
-    """Where the plate was when it was last read, and how that place looked."""
+    """Where the plate is, or may be, and how that place looked when it was last read."""
     votes: Votes = field(default_factory=Votes)
 
 
@@ -141,13 +158,17 @@ class Watch:
         differs = ground.compare(view.colours)
         if ground.sure or self.tracks or not differs.any():
             return differs
+        ghosts = np.zeros(differs.shape, np.bool_)
         for blob in find_blobs(differs):
             if any(_holds(blob, middle_of(one.box, wide, high)) for one in self._read()):
                 continue
             was_held = any(_holds(blob, spot) for spot in self._first_plates)
             if was_held or ground.lost_detail(view.colours, blob.mask):
-                near = cv2.dilate(blob.mask.astype(np.uint8), np.ones((7, 7), np.uint8))
-                ground.take_in(view.colours, near.astype(np.bool_))
+                ghosts |= blob.mask
+        if not ghosts.any():
+            return differs
+        wide_ghosts = cv2.dilate(ghosts.astype(np.uint8), np.ones((7, 7), np.uint8))
+        ground.take_in(view.colours, wide_ghosts.astype(np.bool_))
         return ground.compare(view.colours)
 
     def _sort(
@@ -175,12 +196,21 @@ class Watch:
         return still, loose
 
     def _free_blobs(self, differs: Mask, still: list[Track], loose: list[Track]) -> list[Blob]:
-        """Find what is no standing track's own."""
+        """Find what is no standing track's own; a part or rim of one is its own."""
         free = differs.copy()
         for track in still:
             wide = cv2.dilate(track.blob.mask.astype(np.uint8), np.ones((5, 5), np.uint8))
             free &= ~wide.astype(np.bool_)
-        return find_blobs(free, [track.blob for track in loose])
+        blobs = find_blobs(free, [track.blob for track in loose])
+        for track in still:
+            parts = [blob for blob in blobs if is_part(blob, track.blob)]
+            for part in parts:
+                _remove(blobs, part)
+            grown = track.blob.mask.copy()
+            for part in parts:
+                grown |= part.mask
+            track.blob = blob_of(grown) or track.blob
+        return blobs
 
     # --- Following --------------------------------------------------------------------------
 
@@ -236,6 +266,8 @@ class Watch:
         for track in list(self.tracks):
             if track.plate_at is None or track.plate_looks is None or not track.in_zone:
                 continue
+            if track.votes.status(self.rules.accept) != "read":
+                continue
             looks = view.patch(*track.plate_at)
             if now - track.read_s < READ_EVERY_S or not plate_changed(track.plate_looks, looks):
                 continue
@@ -270,6 +302,7 @@ class Watch:
         track.blob, track.looks = blob, looks_of(view, blob)
         track.seen_s = track.still_since_s = now
         track.moved, track.lost_s, track.doubt_s, track.doubtful = True, None, None, None
+        track.still_reads = 0
 
     def _begin(self, blob: Blob, view: View, now: float) -> Track:
         zone = min(self.zones, key=lambda one: _distance(one.middle, blob.middle))
@@ -289,7 +322,7 @@ class Watch:
             return []
         view = self._view
         assert view is not None
-        shares = {zone.lane: track.blob.foot_in(zone) for zone in self.zones}
+        shares = {zone.lane: track.blob.share_in(zone) for zone in self.zones}
         needed = STAYS if track.in_zone else ENTERS
         told: list[TrackEvent] = []
         best = max(shares, key=shares.__getitem__)
@@ -329,7 +362,17 @@ class Watch:
         since_s = now - track.read_s
         if track.votes.status(self.rules.accept) == "read":
             return track.moved and since_s >= VERIFY_EVERY_S
-        return track.votes.looks < self.rules.reads_max and since_s >= READ_EVERY_S
+        return self._may_read_more(track) and since_s >= READ_EVERY_S
+
+    def _may_read_more(self, track: Track) -> bool:
+        if track.votes.looks >= self.rules.reads_max:
+            return False
+        if track.moved or track.still_reads < STILL_READS or track.plate_at is None:
+            return True
+        view = self._view
+        assert view is not None
+        assert track.plate_looks is not None
+        return plate_changed(track.plate_looks, view.patch(*track.plate_at))
 
     def _look_at_plate(self, track: Track, now: float) -> list[TrackEvent]:
         """Read a track's plate; a plate that is surely another's makes it another vehicle."""
@@ -338,13 +381,18 @@ class Watch:
         track.read_s = now
         if track.traveller == "person":
             return []
+        track.still_reads += 1
         plate = choose(self._plates_in(track.blob))
         if plate is not None and track.votes.is_other(plate, self.rules.accept):
             track.doubtful = track.blob
             return self._replace(track, now)
         high, wide = view.picture.shape[:2]
-        crop = view.crop(*track.blob.place)
-        if plate is not None:
+        left, top, right, bottom = track.blob.place
+        crop = view.crop(left, top, right, bottom)
+        if plate is None:
+            track.plate_at = track.plate_at or (left, (top + bottom) / 2, right, bottom)
+            track.plate_looks = view.patch(*track.plate_at)
+        else:
             left, top, w, h = plate.box
             edge = 0.25 * w
             track.plate_at = (left / wide, top / high, (left + w) / wide, (top + h) / high)
@@ -378,7 +426,7 @@ class Watch:
         if track.traveller == "person" or not votes.looks:
             return []
         status = votes.status(accept)
-        if status in {"none", "unread"} and not final and votes.looks < self.rules.reads_max:
+        if status in {"none", "unread"} and not final and self._may_read_more(track):
             return []
         news = votes.news(accept)
         if news is None:
@@ -438,16 +486,18 @@ class Watch:
         now = self._looked_s
         for track in list(self.tracks):
             stood_s = now - track.still_since_s
-            whole = np.count_nonzero(track.blob.mask) > WHOLE_VIEW * WIDTH * HEIGHT
+            whole = _area(track.blob) > WHOLE_VIEW * WIDTH * HEIGHT
             if whole and stood_s > NARROW_S and track.votes.best is None:
                 ground.restart(view.colours)
                 return
             if stood_s > self.rules.parked_s:
+                ground.sure = True  # It came before a ground that was there.
                 ground.take_in(view.colours, track.blob.mask)
         if not self.tracks and not ground.sure and self._next_key > 1:
-            ground.sure = True
+            ground.be_sure()
         wide = cv2.dilate(differs.astype(np.uint8), np.ones((9, 9), np.uint8)).astype(np.bool_)
-        ground.learn(view.colours, wide, passed_s)
+        if np.count_nonzero(differs) < LEARNS_BELOW * differs.size:
+            ground.learn(view.colours, wide, passed_s)
 
     # --- Places -----------------------------------------------------------------------------
 

@@ -17,7 +17,14 @@ TEXTS = ("鲁A12345", "京B67890", "苏C24680", "浙D13579", "粤E11223", "川F9
 
 def draw(text=None, seed=1, where="zone", traveller="vehicle", ground=0, light=1.0):
     return drawing.draw_scene(
-        text, "blue", np.random.default_rng(seed), SIZE, where, traveller, ground=ground, light=light
+        text,
+        "blue",
+        np.random.default_rng(seed),
+        SIZE,
+        where,
+        traveller,
+        ground=ground,
+        light=light,
     )
 
 
