@@ -105,7 +105,7 @@ class Eye:
         self._camera = camera
         self._reader = reader
         self._file = Path(order.ground_file) if order.ground_file else None
-        self._kept_s = now
+        self._kept_s: float | None = None
         self.health = Health(now)
         rules = Rules(
             approach=order.approach, reads_max=order.reads_max, accept=reader.accept,
@@ -129,11 +129,11 @@ class Eye:
                 self._watch.ground.sure = float(differs.mean()) < FOREIGN_VIEW
                 self._is_kept_ground = False
             told = self._watch.look(view, now, lambda: self._read(view, tell))
-            self._keep_ground(now)
         else:
             told = self._watch.tick(now)
         for event in told:
             tell(event)
+        self._keep_ground(now)
 
     @property
     def fed_s(self) -> float | None:
@@ -154,7 +154,7 @@ class Eye:
         ground = self._watch.ground
         if self._file is None or ground is None or not ground.sure or self._watch.tracks:
             return
-        if now - self._kept_s >= KEEP_GROUND_S or not self._file.exists():
+        if self._kept_s is None or now - self._kept_s >= KEEP_GROUND_S:
             self._kept_s = now
             save_ground(self._file, ground)
 

@@ -22,7 +22,7 @@ class Votes:
 
     looks: int = 0
     weights: dict[str, float] = field(default_factory=dict, repr=False)
-    best: Plate | None = None
+    best: Plate | None = field(default=None, repr=False)
     """The look that speaks best for the leading text."""
     crop: bytes = field(default=b"", repr=False)
     told: tuple[Status, str, int] | None = field(default=None, repr=False)

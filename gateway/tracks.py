@@ -114,8 +114,10 @@ class Watch:
         self.ground = ground
         self.tracks: list[Track] = []
         self._next_key = first_track
+        self._has_tracked = False
         self._view: View | None = None
         self._looked_s = 0.0
+        self._is_empty = True
         self._read: Read = tuple
         self._first_plates: list[Corner] = []
 
@@ -126,6 +128,7 @@ class Watch:
         before, self._view, self._read = self._view, view, _once(read)
         passed_s, self._looked_s = now - self._looked_s, now
         differs = self._see(view)
+        self._is_empty = not differs.any()
         told = self._drop_replaced(now)
         still, loose = self._sort(view, before, differs, now)
         blobs = self._free_blobs(differs, still, loose)
@@ -140,7 +143,9 @@ class Watch:
 
     def tick(self, now: float) -> list[TrackEvent]:
         """Let time pass without a new picture."""
-        return self._age(now)
+        told = self._age(now)
+        self._rely()
+        return told
 
     # --- Seeing -----------------------------------------------------------------------------
 
@@ -311,6 +316,7 @@ class Watch:
             blob.traveller(zone, view.stretch), now, now,
         )  # fmt: skip
         self._next_key += 1
+        self._has_tracked = True
         self.tracks.append(track)
         return track
 
@@ -493,11 +499,18 @@ class Watch:
             if stood_s > self.rules.parked_s:
                 ground.sure = True  # It came before a ground that was there.
                 ground.take_in(view.colours, track.blob.mask)
-        if not self.tracks and not ground.sure and self._next_key > 1:
-            ground.be_sure()
+        self._rely()
         wide = cv2.dilate(differs.astype(np.uint8), np.ones((9, 9), np.uint8)).astype(np.bool_)
         if np.count_nonzero(differs) < LEARNS_BELOW * differs.size:
             ground.learn(view.colours, wide, passed_s)
+
+    def _rely(self) -> None:
+        """Rely on a ground that was seen again after something came and went."""
+        ground = self.ground
+        if ground is None or ground.sure or self.tracks or not self._has_tracked:
+            return
+        if self._is_empty:
+            ground.be_sure()
 
     # --- Places -----------------------------------------------------------------------------
 

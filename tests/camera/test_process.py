@@ -1,0 +1,277 @@
+"""The camera process for real: spawned, fed pictures, killed, hung, and started again."""
+
+import os
+import queue
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from gateway import camera
+from gateway.camera import Cameras
+from gateway.camera_child import load_ground
+from gateway.camera_wire import (
+    Beat,
+    CameraOrder,
+    Orders,
+    Seen,
+    Unpacker,
+    WireBroken,
+    ZoneOrder,
+    encode,
+)  # fmt: skip
+from gateway.events import DeviceStateChanged, PlateRead, VehicleGone, VehicleSeen
+from tests.camera.pictures import Folder
+from tests.camera.scenes import TEXTS, draw, told
+from tests.drivers.lines import Heard
+from training import drawing
+
+
+@pytest.fixture
+def heard():
+    return Heard()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return Folder(tmp_path / "camera")
+
+
+@pytest.fixture
+def watching(heard, tmp_path):
+    """Start camera processes that are stopped after the test, and that must not have failed."""
+    running, failures = [], queue.Queue()
+
+    def start(source: str, **how) -> Cameras:
+        order = CameraOrder(
+            "c1",
+            source,
+            (ZoneOrder("in1", drawing.ZONE),),
+            ground_file=str(tmp_path / "ground.png"),
+        )
+        running.append(Cameras(Orders((order,)), heard, failures.put, **how))
+        running[-1].start()
+        return running[-1]
+
+    yield start
+    for each in running:
+        each.stop()
+        assert each.child_id is None
+    assert failures.empty(), failures.get()
+
+
+def stated(state: str, reason: str = ""):
+    """Wait for a state that is the camera's latest."""
+
+    def met(events) -> bool:
+        states = [(e.state, e.reason) for e in events if isinstance(e, DeviceStateChanged)]
+        return states[-1:] == [(state, reason)]
+
+    return met
+
+
+def came(kind: type, count: int = 1):
+    return lambda events: sum(isinstance(e, kind) for e in events) >= count
+
+
+def tracks(heard) -> list:
+    return told(e for e in heard.events if not isinstance(e, DeviceStateChanged))
+
+
+def test_a_vehicle_in_the_folder_becomes_events(folder, heard, watching):
+    folder.lay(draw(where="empty"))
+    running = watching(folder.url)
+    heard.wait(stated("ok"), 30)
+    folder.lay(draw(TEXTS[0], 1, "zone"))
+    heard.wait(came(PlateRead))
+    folder.lay(draw(where="empty", seed=2))
+    heard.wait(came(VehicleGone))
+    assert tracks(heard) == [(1, "zone", "vehicle"), (1, "read", TEXTS[0]), (1, "gone")]
+    (read,) = heard.of(PlateRead)
+    assert read.crop.startswith(b"\xff\xd8")
+    (health,) = running.health()
+    assert (health.device, health.kind, health.state, health.refusals) == ("c1", "camera", "ok", {})
+
+
+def test_a_killed_process_is_said_and_started_again(folder, heard, watching):
+    """What stands in the zone is seen again, under a number that was never used."""
+    folder.lay(draw(where="empty"))
+    running = watching(folder.url)
+    heard.wait(stated("ok"), 30)
+    folder.lay(draw(TEXTS[0], 1, "zone"))
+    heard.wait(came(PlateRead))
+    folder.lay(draw(where="empty", seed=2))
+    heard.wait(came(VehicleGone))
+    folder.lay(draw(TEXTS[1], 4, "zone"))
+    heard.wait(came(PlateRead, 2))
+    assert running.child_id
+    os.kill(running.child_id, signal.SIGKILL)
+    heard.wait(stated("lost", "child_died"))
+    heard.wait(stated("ok"), 30)
+    heard.wait(came(PlateRead, 3))
+    assert tracks(heard)[-2:] == [(3, "zone", "vehicle"), (3, "read", TEXTS[1])]
+    assert running.health()[0].refusals == {"child": 1}
+
+
+def test_a_hung_process_is_killed(folder, heard, watching):
+    folder.lay(draw(where="empty"))
+    running = watching(folder.url, beat_s_max=1.5)
+    heard.wait(stated("ok"), 30)
+    hung = running.child_id
+    assert hung
+    os.kill(hung, signal.SIGSTOP)
+    heard.wait(stated("lost", "child_hung"))
+    heard.wait(stated("ok"), 30)
+    assert running.child_id != hung
+    with pytest.raises(ProcessLookupError):
+        os.kill(hung, 0)
+
+
+def test_a_folder_that_is_gone_is_said_and_found_again(folder, heard, watching):
+    folder.lay(draw(where="empty"))
+    running = watching(folder.url)
+    heard.wait(stated("ok"), 30)
+    shutil.rmtree(folder.path)
+    heard.wait(stated("lost", "folder_gone"))
+    folder.path.mkdir()
+    folder.lay(draw(where="empty", seed=3))
+    heard.wait(stated("ok"))
+    deadline = time.monotonic() + 5
+    while not running.health()[0].refusals and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert running.health()[0].refusals == {"folder_gone": 1}
+    assert tracks(heard) == []
+
+
+def test_a_picture_that_is_none_is_counted_and_then_said(folder, heard, watching):
+    folder.lay(draw(where="empty"))
+    running = watching(folder.url)
+    heard.wait(stated("ok"), 30)
+    folder.lay_bytes(b"no picture")
+    heard.wait(stated("faulty", "not_a_picture"))
+    folder.lay(draw(where="empty", seed=3))
+    heard.wait(stated("ok"))
+    assert running.health()[0].refusals == {"not_a_picture": 1}
+
+
+def test_a_camera_without_any_picture_is_silent(folder, heard, watching):
+    watching(folder.url)
+    heard.wait(stated("silent", "no_picture"), 30)
+
+
+def test_a_source_that_is_none_is_said(heard, watching):
+    watching("rtsp://nowhere/x")
+    heard.wait(stated("lost", "refused"), 30)
+
+
+def test_a_reader_that_cannot_be_had_is_said_and_stays_said(folder, heard):
+    order = CameraOrder("c1", folder.url, (ZoneOrder("in1"),))
+    running = Cameras(Orders((order,), reader="nosuch"), heard, pytest.fail)
+    running.start()
+    heard.wait(stated("faulty", "reader_missing"), 30)
+    running.stop()
+    assert stated("faulty", "reader_missing")(heard.events)
+
+
+GATEWAY = """
+import sys, time
+from gateway.camera import Cameras
+from gateway.camera_wire import CameraOrder, Orders, ZoneOrder
+
+class Out:
+    def put(self, event):
+        print(running.child_id, flush=True)
+
+order = CameraOrder("c1", sys.argv[1], (ZoneOrder("in1"),))
+running = Cameras(Orders((order,)), Out(), sys.exit)
+running.start()
+time.sleep(60)
+"""
+
+
+def test_it_does_not_outlive_a_gateway_that_is_killed(folder):
+    gateway = subprocess.Popen(
+        [sys.executable, "-c", GATEWAY, folder.url], stdout=subprocess.PIPE, text=True
+    )
+    assert gateway.stdout
+    child = int(gateway.stdout.readline())
+    os.kill(child, 0)
+    gateway.kill()
+    gateway.wait()
+    gateway.stdout.close()
+    deadline = time.monotonic() + 5
+    while Path(f"/proc/{child}").exists() and _state(child) != "Z":
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def _state(process: int) -> str:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return "Z"
+
+
+def test_the_empty_lane_is_kept_over_a_restart(folder, heard, watching, tmp_path):
+    folder.lay(draw(where="empty"))
+    watching(folder.url)
+    heard.wait(stated("ok"), 30)
+    folder.lay(draw(TEXTS[0], 1, "zone"))
+    heard.wait(came(PlateRead))
+    folder.lay(draw(where="empty", seed=2))
+    heard.wait(came(VehicleGone))
+    folder.lay(draw(where="empty", seed=3))
+    deadline = time.monotonic() + 5
+    while not (tmp_path / "ground.png").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert load_ground(tmp_path / "ground.png").layers[0].shape == (120, 160, 3)
+
+
+@pytest.mark.parametrize("data", [b"", b"no picture", None])
+def test_a_kept_lane_that_cannot_be_read_is_learnt_anew(tmp_path, data):
+    file = tmp_path / "ground.png"
+    if data is not None:
+        file.write_bytes(data)
+    assert load_ground(file) is None
+
+
+# --- The wire -------------------------------------------------------------------------------
+
+MESSAGES = [
+    VehicleSeen("c1", "in1", 1, True, "bicycle"),
+    PlateRead(
+        "c1", "in1", 1, "unsure", "鲁A12345", 51, ("鲁A12345", "鲁A1Z345"), "blue", b"\xff\xd8"
+    ),
+    VehicleGone("c1", "in1", 1, True),
+    DeviceStateChanged("c1", "lost", "folder_gone"),
+    Beat((Seen("c1", None, {}), Seen("c2", 0.5, {"stale": 3}))),
+    Orders((CameraOrder("c1", "folder:///x", (ZoneOrder("in1", drawing.ZONE),)),), "net", 7),
+]
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 3, 4096])
+def test_messages_come_out_as_they_went_in(chunk_bytes):
+    stream, unpacker, out = b"".join(map(encode, MESSAGES)), Unpacker(), []
+    for at in range(0, len(stream), chunk_bytes):
+        out += unpacker.feed(stream[at : at + chunk_bytes])
+    assert out == MESSAGES
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        b"\xff\xff\xff\xff", b"\0\0\0\1\xc1", b"\0\0\0\3\x92\xa1x",
+        encode(Beat()).replace(b"Beat", b"Boot"), b"printed by a library\n" * 9,
+    ],
+)  # fmt: skip
+def test_what_is_no_message_is_refused(stream):
+    with pytest.raises(WireBroken):
+        Unpacker().feed(stream)
+
+
+def test_every_reason_of_a_camera_has_its_line():
+    assert all(line.endswith(".") for line in camera.REASONS.values())
