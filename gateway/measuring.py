@@ -111,7 +111,7 @@ def assign(work: Work, i: int, passage: Passage, number: int | None, loose: Loos
     """Let the guard say whose a reading was; it is judged again, under that person's conditions."""
     if _person(passage, number) is None and len(passage.persons) >= PERSONS_MAX:
         return
-    drop_loose(work, loose.number)
+    drop_loose(work, loose.number, taker=passage.key)
     current = work.find(i, passage.key)
     assert current is not None
     passage = current
@@ -126,8 +126,12 @@ def assign(work: Work, i: int, passage: Passage, number: int | None, loose: Loos
     )
 
 
-def drop_loose(work: Work, number: int) -> None:
-    """Forget an unassigned reading, and the doubt that it cast: it is somebody's, or nobody's."""
+def drop_loose(work: Work, number: int, *, taker: int | None = None) -> None:
+    """Forget an unassigned reading, and the doubt that it cast: it is somebody's, or nobody's.
+
+    The passage that takes it is not decided anew until it has it: between the two it would look
+    admitted, and a lane that opens by itself would open for a fever.
+    """
     kept = tuple(loose for loose in work.desk.loose if loose.number != number)
     work.desk = replace(work.desk, loose=kept)
     for i, state in enumerate(work.lanes):
@@ -143,7 +147,10 @@ def drop_loose(work: Work, number: int) -> None:
                 walked=_less(passage.walked, number),
                 doubts=_less(passage.doubts, number),
             )
-            work.settle(i, passage)
+            if passage.key == taker:
+                work.put(i, passage)
+            else:
+                work.settle(i, passage)
 
 
 def _less(numbers: tuple[int, ...], number: int) -> tuple[int, ...]:

@@ -137,9 +137,11 @@ class Checker:
 
     def __init__(
         self, truth: TruthLog, written: Sequence[Written], shown: Sequence[Shown], end_s: float,
-        readable: frozenset[str] = frozenset(),
+        pulses: Sequence[Shown] = (), readable: frozenset[str] = frozenset(),
     ) -> None:  # fmt: skip
         self.truth = truth
+        self.pulses = pulses
+        """Barriers that opened by themselves: each says that an admission is on disk."""
         self.readable = readable
         """The reasons for which the guard's page has words, in every language."""
         self.end_s = end_s
@@ -169,6 +171,8 @@ class Checker:
         self._never_normal()
         self._decisions()
         self._screen()
+        for pulse in self.pulses:
+            self._pulsed(pulse)
         return self.verdict
 
     # --- Laying the truth out ---------------------------------------------------------------
@@ -371,6 +375,9 @@ class Checker:
         if not self._witnessed(visit):
             figures["visits nobody could see" if count == 0 else "visits seen in parts"] += 1
             return
+        if count == 0 and self._said_unrecorded(visit):
+            figures["visits shown NOT RECORDED and lost with the power"] += 1
+            return
         word = "missed" if count == 0 else "split"
         figures[f"visits {word}"] += 1
         self.verdict.breaks(
@@ -395,6 +402,17 @@ class Checker:
         if "dead camera" in visit.cases or visit.way == "foot":
             return False
         return not self._faulty(visit.gate, visit.came_s - 1.0, visit.gone_s + 1.0)
+
+    def _said_unrecorded(self, visit: Visit) -> bool:
+        """Whether the card refused, and the gateway died before it took entries again."""
+        faults = self._faults[visit.gate]
+        return any(
+            card.what == "card"
+            and card.from_s <= visit.gone_s + 1.0
+            and card.to_s >= visit.came_s
+            and any(f.what == "gateway" and card.from_s <= f.from_s <= card.to_s for f in faults)
+            for card in faults
+        )
 
     def _faulty(self, gate: int, from_s: float, to_s: float) -> bool:
         return any(
@@ -531,6 +549,21 @@ class Checker:
                 f"{hot[0].shown_centi_c} was shown at {hot[0].from_s:.1f} s"
             )  # fmt: skip
 
+    def _pulsed(self, pulse: Shown) -> None:
+        """No barrier opens by itself for somebody whose last look was a fever's."""
+        passage = self.passages.get(pulse.ref or "")
+        if passage is None or passage.visit is None:
+            return
+        last: dict[int, Measurement] = {}
+        for one in self._of_visit[passage.visit.visit]:
+            here = passage.visit.zone_s <= one.from_s and one.to_s + 0.6 < pulse.at_s
+            if here and one.person is not None and one.kind in GOOD_KINDS and not self._dark(one):
+                last[one.person] = one
+        for one in last.values():
+            fever = next(p for p in passage.visit.persons if p.person == one.person).feverish
+            if fever and one.shown_centi_c > HOT_CENTI_C:
+                self.verdict.breaks(4, f"{passage.ref}: opened by itself for {one.shown_centi_c}")
+
     def _dark(self, one: Measurement) -> bool:
         """Whether thermometer or gateway were down meanwhile."""
         return any(
@@ -548,7 +581,7 @@ class Checker:
             known.setdefault(one.ref, one.said)
             if one.kind == "decided":
                 said[one.open["passage"]].append((one.said, one.open["decision"]))
-        for shown in self.shown:
+        for shown in (*self.shown, *self.pulses):
             self._shown(shown, known, said)
 
     def _shown(

@@ -86,14 +86,19 @@ class Guard:
         if passage and self.is_stale(passage, visit) and self.street.chance(self.habits.says_next):
             self.next_one(visit)
 
-    def seen(self, visit: Visit) -> set[int]:
-        """See which persons the screen has by now."""
+    def seen(self, visit: Visit) -> set[int] | None:
+        """See which persons the screen has by now; None while it is dark."""
+        if self.street.house.screen() is None:
+            return None
         passage = self.look_for(visit)
         return {p["person"] for p in passage["persons"]} if passage else set()
 
-    def notice(self, visit: Visit, person: Person, before: set[int]) -> None:
+    def notice(self, visit: Visit, person: Person, before: set[int] | None) -> None:
         """Connect somebody with the number that has come to the screen since."""
-        fresh = self.seen(visit) - before
+        now = self.seen(visit)
+        if before is None or now is None:
+            return
+        fresh = now - before
         if len(fresh) == 1:
             visit.numbers.setdefault(fresh.pop(), person.person)
 

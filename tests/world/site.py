@@ -31,6 +31,8 @@ from tests.world.lanes import Post
 from tests.world.truth import Boot, Fault, TruthLog
 
 VERSION: Final = "world"
+ENTRIES_MIN: Final = 2000
+"""The gateway's own default: so many stay though they are safe."""
 PUMP_S: Final = 10.0
 """A gate's loop looks at its uplink this often when there is something to send."""
 BACKUPS: Final = 2
@@ -232,8 +234,7 @@ class House:
         barrier = next(r for r in reversed(records) if type(r.body) is contract.BarrierPulsed)
         assert barrier.passage is not None
         ref = self.journal.ref(barrier.passage)
-        self.watch.pulses += 1
-        self.watch.shown.append(
+        self.watch.pulses.append(
             checker.Shown(self.post.gate, self.clock.now, self.watch.tick(), ref, True, "admit", 0)
         )
 
@@ -350,7 +351,8 @@ class House:
         """Delete what is safe at central, now and then."""
         if self.rng.random() < 0.02:
             with contextlib.suppress(JournalUnwritable):  # As upkeep does: another time.
-                self.journal.prune(self.uplink.marks, keep=300)
+                if self.journal.prune(self.uplink.marks, keep=ENTRIES_MIN):
+                    self.uplink.reloaded()
 
     def _new_stream(self) -> str:
         return f"{self.rng.getrandbits(128):032x}"
@@ -367,7 +369,7 @@ class Watch:
     never_set: set[str] = field(default_factory=set)
     personal: list[str] = field(default_factory=list)
     refused: int = 0
-    pulses: int = 0
+    pulses: list[checker.Shown] = field(default_factory=list)
     nth: int = 0
     weighed: int = 0
     messages: int = 0

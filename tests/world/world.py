@@ -215,7 +215,12 @@ class World:
     def judge(self) -> tuple[checker.Verdict, str]:
         """Have the checker hold everything against the truth."""
         check = checker.Checker(
-            self.log, self.watch.written, self.watch.shown, self.clock.now, readable_reasons()
+            self.log,
+            self.watch.written,
+            self.watch.shown,
+            self.clock.now,
+            self.watch.pulses,
+            readable_reasons(),
         )
         verdict = check.check()
         ledger = self.centre.ledger
@@ -300,7 +305,9 @@ def lanes_of(post: Post) -> tuple[passage.Lane, ...]:
     foot_device = "t1" if post.shared_thermometer else "t2"
     out_devices = ("t3",) if post.out_measured else ()
     return (
-        passage.Lane("in1", "in", ("t1",), ("c1",), opens_by_itself=post.gate == 0, **common),
+        passage.Lane(
+            "in1", "in", ("t1",), ("c1",), opens_by_itself=post.gate in {0, 1, 7}, **common
+        ),
         passage.Lane(
             "out1", "out", out_devices, ("c2",), takes_temperature=post.out_measured, **common
         ),
@@ -361,7 +368,7 @@ def run_world(plan: Plan) -> Outcome:
     figures = verdict.figures
     figures["entries recorded"] = len(world.watch.written)
     figures["messages over the broker"] = world.watch.messages
-    figures["barriers opened by themselves"] = world.watch.pulses
+    figures["barriers opened by themselves"] = len(world.watch.pulses)
     figures["repeats at central"] = world.centre.repeats
     figures["commits refused by the card"] = world.watch.refused
     figures["central restarts"] = world.centre.boots - 1

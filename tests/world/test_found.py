@@ -1,0 +1,78 @@
+"""What the world found, each in small, so that it stays found."""
+
+from msgspec import Raw
+
+from gateway import core, events, folding, passage, screening
+from gateway.contract import Decided, Entry, Opened, encode
+
+
+def lane_that_opens():
+    return passage.Lane(
+        "in1", "in", ("t1",), ("c1",), place="indoors", opens_by_itself=True, heated_drivers=False
+    )
+
+
+class Gate:
+    """A core with its moments; keeps every effect."""
+
+    def __init__(self):
+        self.gate = core.begin((lane_that_opens(),), screening.Limits(calibration="x"))
+        self.now = 1000.0
+        self.effects = []
+
+    def tell(self, event, after_s=1.0):
+        self.now += after_s
+        step = core.step(self.gate, event, self.now)
+        self.gate = step.gate
+        self.effects += step.effects
+
+    def measure(self, centi_c):
+        for value in [1500] * 3 + [centi_c] * 10 + [1500] * 4:
+            jitter = int(self.now * 10) % 3
+            self.tell(events.SampleTaken("t1", value + jitter, 1600 + jitter, self.now + 0.1), 0.1)
+
+    def pulses(self):
+        return [effect for effect in self.effects if isinstance(effect, events.PulseBarrier)]
+
+    def decisions(self):
+        return [
+            effect.body.decision
+            for effect in self.effects
+            if isinstance(effect, events.Record) and isinstance(effect.body, Decided)
+        ]
+
+
+def test_a_tap_on_a_feverish_reading_admits_nobody_for_a_moment():
+    """Between dropping the unassigned reading and giving it, the passage looked admitted."""
+    gate = Gate()
+    gate.tell(events.VehicleSeen("c1", "in1", 1, in_zone=True))
+    gate.measure(3712)
+    gate.tell(events.VehicleSeen("c1", "in1", 2, in_zone=False))
+    gate.measure(3850)
+    loose = gate.gate.desk.loose
+    assert len(loose) == 1
+    gate.tell(events.TemperatureTyped("in1", 1, 3650, "contact"))
+    assert gate.decisions()[-1] == "recheck"
+    gate.tell(events.ReadingAssigned(loose[0].number, "in1"))
+    assert "admit" not in gate.decisions()
+    assert not gate.pulses()
+
+
+def test_an_override_outlives_a_restart():
+    """The screen came back with advice that the journal did not hold."""
+    stream = "a" * 32
+    bodies = [
+        ("opened", Opened(lane="in1", way="in", traveller="vehicle", witness="track")),
+        ("decided", Decided(decision="recheck", revision=1, passage=f"{stream}/1")),
+        (
+            "decided",
+            Decided(decision="admit", revision=2, advice="recheck", passage=f"{stream}/1"),
+        ),
+    ]
+    entries = [
+        Entry(v=1, stream=stream, seq=seq, prev="0" * 64, kind=kind, open=Raw(encode(body)))
+        for seq, (kind, body) in enumerate(bodies, 1)
+    ]
+    (found,) = folding.fold(entries)
+    unfinished = found.as_unfinished(1, 5.0)
+    assert (unfinished.decision, unfinished.overridden, unfinished.revision) == ("admit", True, 2)
