@@ -391,7 +391,8 @@ class Script:
         if lane.eye and not lane.can_see() and lane.street.house.up:
             return unseen_stop(lane, visit)
         if lane.street.chance(self.hard_share):
-            return self.only(lane, visit) if self.only else self._hard(lane)(lane, visit)
+            fits = self.only and lane.eye and lane.guard
+            return self.only(lane, visit) if fits else self._hard(lane)(lane, visit)
         return self._plain(lane)(lane, visit)
 
     def _plain(self, lane: Lane) -> Case:

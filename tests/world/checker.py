@@ -40,7 +40,7 @@ COLD_CENTI_C: Final = 3400
 NOISE_CENTI_C: Final = 15
 """What the thermometer's noise may do to a window's plateau."""
 HOT_CENTI_C: Final = T_CENTI_C - NOISE_CENTI_C
-OPEN_S_MAX: Final = 7200.0
+OPEN_S_MAX: Final = 3600.0
 """Nothing goes through a gate for longer than this."""
 GOOD_KINDS: Final = frozenset({"good", "spike", "hasty"})
 FINE: Final = frozenset({"NORMAL", "CLEARED"})

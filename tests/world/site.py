@@ -344,7 +344,7 @@ class House:
         if not self.up:
             return
         self.uplink.heard(topic, payload, self.clock.now)
-        self._pump_soon(0.5)
+        self._pump_soon(3.0)
         self.prune()
 
     def prune(self) -> None:
