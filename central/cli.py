@@ -6,6 +6,7 @@ import logging
 import os
 import secrets  # noqa: TID251 - boot ids and keys are drawn here, in the shell.
 import signal
+import sqlite3
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -24,7 +25,7 @@ from central.config import Settings, Site, VaultSettings
 from central.errors import CentralError, LedgerUnreadable, SettingsRefused
 from central.ledger import Ledger
 from central.service import Centre, Stop
-from central.subscriber import Link
+from central.subscriber import Link, attempt
 from central.systemd import log_to_stderr, notify
 from central.vault import Vault, read_key_bytes
 from central.version import VERSION
@@ -45,12 +46,21 @@ def _exits() -> Iterator[None]:
     except SettingsRefused as error:
         click.echo(str(error), err=True)
         sys.exit(2)
+    except BrokenPipeError:
+        raise  # click ends quietly: whoever read has enough.
     except (CentralError, OSError) as error:
         click.echo(str(error), err=True)
         sys.exit(1)
 
 
-@click.group()
+class _Commands(click.Group):
+    def invoke(self, ctx: click.Context) -> Any:
+        """Turn what the system refused, such as a full disk under the output, into a line."""
+        with _exits():
+            return super().invoke(ctx)
+
+
+@click.group(cls=_Commands)
 @click.version_option(VERSION, prog_name="central")
 def main() -> None:
     """Count every gate's passages, exactly once: the centre of a Gatepost site."""
@@ -98,8 +108,14 @@ def _run(settings: Settings, site: Site) -> int:
 def _alone(settings: Settings) -> Iterator[None]:
     """Hold the ledger for one process: two writers would each believe what they remember."""
     folder = Path(settings.data_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "central.lock").open("w") as lock:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        held = (folder / "central.lock").open("w")
+    except OSError as error:
+        raise LedgerUnreadable(
+            f"data_dir = {settings.data_dir!r}: this user cannot write there ({error.strerror})"
+        ) from error
+    with held as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -139,6 +155,7 @@ def check(path: str) -> None:
     """Print every setting and place as understood."""
     with _exits():
         settings, site = config.read(path)
+        attempt(settings.broker)
         for line in _lines(msgspec.to_builtins(settings), ""):
             click.echo(line)
         for line in _lines(msgspec.to_builtins(site), "site."):
@@ -212,8 +229,11 @@ def gaps(path: str, as_json: bool) -> None:
 def _read(path: str, look: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
     settings, _ = config.read(path)
     with closing(reading.open_read_only(str(settings.ledger_path))) as db:
-        db.execute("BEGIN")  # One moment for all the queries.
-        return look(db)
+        try:
+            db.execute("BEGIN")  # One moment for all the queries.
+            return look(db)
+        except sqlite3.Error as error:
+            raise reading.unreadable(settings.ledger_path, error) from error
 
 
 @main.command()

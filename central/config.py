@@ -9,7 +9,7 @@ import re
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -23,6 +23,8 @@ Words = Annotated[str, Meta(min_length=1, max_length=60)]
 Filled = Annotated[str, Meta(min_length=1)]
 Seconds = Annotated[float, Meta(ge=0.2, le=86_400)]
 S = TypeVar("S", bound=Struct)
+SHOWN_MAX: Final = 80
+_SECRET: Final = re.compile(r"pass|secret|token|key|url", re.IGNORECASE)
 
 
 class Names(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -219,8 +221,10 @@ def _read(path: Path, shape: type[S]) -> S:
         raise SettingsRefused(f"{path}: it is no UTF-8: {error}.") from error
     try:
         raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SettingsRefused(f"{path}: it is no TOML: {error}.") from error
+    for key in _nul_bytes(raw, ""):
+        raise SettingsRefused(f"{path}: {key}: it holds a NUL byte, which no name or path may.")
     try:
         return msgspec.convert(raw, shape)
     except msgspec.ValidationError as error:
@@ -239,16 +243,35 @@ def _explain(message: str, raw: dict[str, Any]) -> str:
             return f"{key}: {reason}."
     unknown = re.search(r"unknown field `([^`]+)`", reason)
     if unknown and isinstance(value, dict):
-        key = f"{key}.{unknown[1]}".lstrip(".")
-        return f"{key} = {value[unknown[1]]!r}: no such setting; a typing error?"
-    shown = f" = {value!r}" if key and not isinstance(value, (dict, list)) else ""
-    return f"{key or 'the file'}{shown}: {reason}."
+        key, value = f"{key}.{unknown[1]}".lstrip("."), value.get(unknown[1])
+        return f"{key}{_shown(key, value)}: no such setting; a typing error?"
+    return f"{key or 'the file'}{_shown(key, value)}: {reason}."
+
+
+def _shown(key: str, value: Any) -> str:
+    """Show a value in a refusal: short, and never what may be a secret in the wrong place."""
+    if not key or isinstance(value, (dict, list)) or _SECRET.search(key):
+        return ""
+    text = repr(value)
+    return f" = {text}" if len(text) <= SHOWN_MAX else f" = {text[:SHOWN_MAX]}..."
+
+
+def _nul_bytes(value: Any, key: str) -> Iterable[str]:
+    """Find strings that no system call takes."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _nul_bytes(inner, f"{key}.{name}".lstrip("."))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _nul_bytes(inner, key)
+    elif isinstance(value, str) and "\0" in value:
+        yield key
 
 
 def _faults(settings: Settings) -> Iterable[str]:
     yield from _broker_faults(settings.broker)
     host, _, port = settings.http.listen.rpartition(":")
-    if not port.isdigit() or int(port) > 65_535 or not host:
+    if not re.fullmatch("[0-9]{1,5}", port) or int(port) > 65_535 or not host:
         yield f"http.listen = {settings.http.listen!r}: HOST:PORT is wanted."
     elif host not in {"127.0.0.1", "localhost", "[::1]"}:
         yield (
@@ -279,7 +302,8 @@ def _broker_faults(broker: Broker) -> Iterable[str]:
             parts = urlsplit(url)
             port = parts.port
         except ValueError as error:
-            yield f"broker.{key} = {url!r}: {error}."
+            shown = "" if "@" in url else f" = {url!r}"
+            yield f"broker.{key}{shown}: {error}."
             continue
         if parts.username or parts.password:
             yield f"broker.{key}: it holds a name or password; use username and password_file."

@@ -31,10 +31,13 @@ def open_read_only(path: str) -> sqlite3.Connection:
         db.row_factory = sqlite3.Row
         db.execute("SELECT count(*) FROM stream").fetchone()
     except sqlite3.Error as error:
-        raise LedgerUnreadable(
-            f"{path}: {error}; is it the ledger, and may you read it?"
-        ) from error
+        raise unreadable(path, error) from error
     return db
+
+
+def unreadable(path: str | Path, error: sqlite3.Error) -> LedgerUnreadable:
+    """Say that a ledger cannot be read, in words for whoever asked for it."""
+    return LedgerUnreadable(f"{path}: {error}; is it the ledger, and may you read it?")
 
 
 def counts(
@@ -212,9 +215,12 @@ def gaps(db: sqlite3.Connection) -> dict[str, Any]:
 def acknowledge(path: Path, place: tuple[str, str], what: str, by: str) -> int:
     """Mark a place's troubles of one kind as seen; return how many they were."""
     open_read_only(str(path)).close()
-    with closing(sqlite3.connect(path, timeout=10.0)) as db, db:
-        return db.execute(
-            "UPDATE trouble SET acknowledged_by = ?"
-            " WHERE what = ? AND compound = ? AND gate = ? AND acknowledged_by IS NULL",
-            (by, what, *place),
-        ).rowcount
+    try:
+        with closing(sqlite3.connect(path, timeout=10.0)) as db, db:
+            return db.execute(
+                "UPDATE trouble SET acknowledged_by = ?"
+                " WHERE what = ? AND compound = ? AND gate = ? AND acknowledged_by IS NULL",
+                (by, what, *place),
+            ).rowcount
+    except sqlite3.Error as error:
+        raise unreadable(path, error) from error

@@ -22,7 +22,8 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from central.config import Broker
+from central.config import Broker, secret
+from central.errors import SettingsRefused
 from gateway import contract
 
 log = logging.getLogger(__name__)
@@ -106,13 +107,9 @@ class Link:
         client.max_inflight_messages_set(_IN_FLIGHT_MAX)
         client.will_set(contract.CENTRAL_STATUS, contract.encode(will), qos=1, retain=True)
         if broker.username is not None:
-            text = None if password is None else password.decode().strip()
-            client.username_pw_set(broker.username, text)
+            client.username_pw_set(broker.username, _text(password))
         if broker.tls:
-            context = ssl.create_default_context(cafile=broker.ca_file)
-            if broker.cert_file is not None:
-                context.load_cert_chain(broker.cert_file, broker.key_file)
-            client.tls_set_context(context)
+            client.tls_set_context(_tls_context(broker))
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
 
     def start(self) -> None:
@@ -213,3 +210,39 @@ class Link:
                 "The broker refuses what is published; see its ACL.",
                 extra={"CENTRAL_REASON": str(code)},
             )
+
+
+def attempt(broker: Broker) -> None:
+    """Read the files that the settings name, as `central check` does; raises SettingsRefused.
+
+    A credential is there only within its unit, and is not asked for.
+    """
+    if broker.password_file is not None:
+        _text(secret(broker.password_file, None, "broker.password_file"))
+    if broker.tls:
+        _tls_context(broker)
+
+
+def _text(password: bytes | None) -> str | None:
+    if password is None:
+        return None
+    try:
+        return password.decode().strip()
+    except UnicodeDecodeError:
+        # Not `from error`: the error carries the bytes.
+        raise SettingsRefused("broker.password: it is no text; UTF-8 is wanted.") from None
+
+
+def _tls_context(broker: Broker) -> ssl.SSLContext:
+    """Trust the site's authority, or the system's; show our certificate when there is one."""
+    try:
+        context = ssl.create_default_context(cafile=broker.ca_file)
+        if broker.cert_file is not None:
+            context.load_cert_chain(broker.cert_file, broker.key_file)
+    except OSError as error:
+        files = ", ".join(filter(None, (broker.ca_file, broker.cert_file, broker.key_file)))
+        raise SettingsRefused(
+            f"broker.ca_file, cert_file, key_file: of {files} not all can be read as certificates"
+            f" and key ({error})."
+        ) from error
+    return context

@@ -33,6 +33,16 @@ _CONFIG: Final = click.option(
 class _Commands(click.Group):
     """A group that imports the commands of other rooms only when they are asked for."""
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Say in one line what the system refused, such as a full disk under the output."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise  # click ends quietly: whoever read has enough.
+        except OSError as error:
+            click.echo(f"gateway: {error}", err=True)
+            ctx.exit(1)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted({*super().list_commands(ctx), *_ELSEWHERE})
 
@@ -100,11 +110,11 @@ def run(config_file: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def check(config_file: Path, *, as_json: bool) -> None:
     """Say every device and limit as understood; exit 2 on the first fault."""
-    from gateway import config, seal  # noqa: PLC0415
+    from gateway import config, trial  # noqa: PLC0415
 
     try:
         settings = config.read(config_file)
-        seal.sealer(Path(settings.seal.public_key_file))
+        trial.attempt(settings)
     except GateError as error:
         click.echo(f"{config_file}: {error}", err=True)
         sys.exit(2)
@@ -171,14 +181,22 @@ def tail(config_file: Path, entries: int, *, as_json: bool) -> None:
         if as_json:
             row = {
                 "stream": entry.stream, "seq": entry.seq, "v": entry.v, "prev": entry.prev,
-                "kind": entry.kind, "open": json.loads(bytes(entry.open)), "sealed": sealed,
+                "kind": entry.kind, "open": _body(bytes(entry.open)), "sealed": sealed,
             }  # fmt: skip
             click.echo(json.dumps(row, ensure_ascii=False))
         else:
             click.echo(
                 f"{entry.stream[:8]} {entry.seq:>6} {entry.kind:<10} {sealed:<6}"
-                f" {bytes(entry.open).decode()}"
+                f" {bytes(entry.open).decode(errors='replace')}"
             )
+
+
+def _body(content: bytes) -> Any:
+    """Give a body's JSON; what is none, in a journal that was tampered with, as it stands."""
+    try:
+        return json.loads(content)
+    except ValueError:
+        return content.decode(errors="replace")
 
 
 @journal.command()

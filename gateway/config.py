@@ -27,6 +27,8 @@ from gateway.screening import Limits
 
 Words = Annotated[str, Meta(min_length=1, max_length=60)]
 Share = Annotated[float, Meta(ge=0, le=1)]
+SHOWN_MAX: Final = 80
+_SECRET: Final = re.compile(r"pass|secret|token|key|url", re.IGNORECASE)
 
 
 def _screening() -> type[Struct]:
@@ -257,8 +259,10 @@ def parse(text: str) -> Settings:
     """Understand a gate's TOML; raises SettingsRefused with the first fault's key and reason."""
     try:
         raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SettingsRefused(f"This is no TOML: {error}.") from error
+    for key in _nul_bytes(raw, ""):
+        raise SettingsRefused(f"{key}: it holds a NUL byte, which no name or path may.")
     try:
         settings = msgspec.convert(raw, Settings)
     except msgspec.ValidationError as error:
@@ -278,8 +282,31 @@ def _explain(message: str, raw: dict[str, Any]) -> str:
             value = value[int(step)] if step.isdigit() else value[step]
         except (KeyError, IndexError, TypeError):
             return f"{key}: {reason}."
-    shown = f" = {value!r}" if key and not isinstance(value, (dict, list)) else ""
-    return f"{key or 'the file'}{shown}: {reason}."
+    unknown = re.search(r"unknown field `([^`]+)`", reason)
+    if unknown and isinstance(value, dict):
+        key, value = f"{key}.{unknown[1]}".lstrip("."), value.get(unknown[1])
+        return f"{key}{_shown(key, value)}: no such setting; a typing error?"
+    return f"{key or 'the file'}{_shown(key, value)}: {reason}."
+
+
+def _shown(key: str, value: Any) -> str:
+    """Show a value in a refusal: short, and never what may be a secret in the wrong place."""
+    if not key or isinstance(value, (dict, list)) or _SECRET.search(key):
+        return ""
+    text = repr(value)
+    return f" = {text}" if len(text) <= SHOWN_MAX else f" = {text[:SHOWN_MAX]}..."
+
+
+def _nul_bytes(value: Any, key: str) -> Iterable[str]:
+    """Find strings that no system call takes."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _nul_bytes(inner, f"{key}.{name}".lstrip("."))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _nul_bytes(inner, key)
+    elif isinstance(value, str) and "\0" in value:
+        yield key
 
 
 def _faults(settings: Settings) -> Iterable[str]:
@@ -289,8 +316,8 @@ def _faults(settings: Settings) -> Iterable[str]:
     yield from _lane_faults(settings)
     try:
         _ = settings.zone
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        yield f"time_zone = {settings.time_zone!r}: {error}."
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        yield f"time_zone = {settings.time_zone!r}: no such time zone; Asia/Shanghai is one."
     for device in settings.thermometer:
         try:
             thermometer.load(device.driver)
@@ -309,6 +336,9 @@ def _broker_faults(broker: Broker) -> Iterable[str]:
         parts = urlsplit(broker.url)
         port = parts.port
     except ValueError as error:
+        if "@" in broker.url:
+            yield f"broker.url: {error}; and it holds a name, which belongs into username."
+            return
         yield f"broker.url = {broker.url!r}: {error}."
         return
     if parts.username or parts.password:
@@ -329,7 +359,7 @@ def _screen_faults(screen: ScreenSettings) -> Iterable[str]:
     if screen.host not in {"127.0.0.1", "localhost", "::1"}:
         yield f"screen.listen = {screen.listen!r}: the page has no login; listen on 127.0.0.1."
     port = screen.listen.rpartition(":")[2]
-    if not port.isdigit() or int(port) > 65535:
+    if not re.fullmatch("[0-9]{1,5}", port) or int(port) > 65535:
         yield f"screen.listen = {screen.listen!r}: a port from 0 to 65535 is wanted."
 
 
@@ -374,15 +404,26 @@ def _lane_faults(settings: Settings) -> Iterable[str]:
 def password(broker: Broker) -> str | None:
     """Read the broker's password from its credential or file; raises SecretMissing."""
     if broker.password_credential:
-        return systemd.credential(broker.password_credential).decode().strip()
+        where = f"credential {broker.password_credential!r}"
+        return _text(systemd.credential(broker.password_credential), where)
     if broker.password_file:
         try:
-            return Path(broker.password_file).read_text().strip()
+            content = Path(broker.password_file).read_bytes()
         except OSError as error:
             raise SecretMissing(
-                f"The password file {broker.password_file} cannot be read ({error.strerror})."
+                f"The password file {broker.password_file} cannot be read ({error.strerror}): put"
+                " it there, readable by this user."
             ) from error
+        return _text(content, f"file {broker.password_file}")
     return None
+
+
+def _text(content: bytes, where: str) -> str:
+    try:
+        return content.decode().strip()
+    except UnicodeDecodeError:
+        # Not `from error`: the error carries the bytes.
+        raise SettingsRefused(f"The password {where} is no text: UTF-8 is wanted.") from None
 
 
 def data_folder(settings: Settings) -> Path:

@@ -1,6 +1,7 @@
 """The commands of the field: which drivers there are, and what a frame's bytes say."""
 
 import json
+import string
 import sys
 from typing import Any
 
@@ -41,16 +42,22 @@ def decode(driver: str, hexes: tuple[str, ...], *, as_json: bool) -> None:
         thermometer = load(driver)
     except DriverUnknown as error:
         raise click.UsageError(str(error)) from error
+    digits = "".join("".join(hexes).split())
+    if len(digits) % 2:
+        raise click.UsageError(f"HEX holds what is no byte: {len(digits)} digits, an odd number")
     try:
-        buffer = bytearray.fromhex("".join(hexes))
+        buffer = bytearray.fromhex(digits)
     except ValueError as error:
-        raise click.UsageError(f"HEX holds what is no byte: {error}") from error
+        wrong = next(digit for digit in digits if digit not in string.hexdigits)
+        raise click.UsageError(f"HEX holds what is no byte: {wrong!r} is no hex digit") from error
     pieces = list(cut(thermometer.framing, thermometer.read_frame, buffer, quiet=True))
     if buffer:
         pieces.append(Piece(bytes(buffer), Refusal.LENGTH))
     for piece in pieces:
         row = _told(piece)
         click.echo(json.dumps(row) if as_json else _worded(row))
+    if not pieces:
+        click.echo("HEX holds no bytes", err=True)
     if not pieces or any(isinstance(piece.found, Refusal) for piece in pieces):
         sys.exit(1)
 

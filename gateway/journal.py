@@ -113,8 +113,8 @@ class Journal:
                 connection, path=path, compound="", gate="", boot="", version="",
                 new_stream=_no_stream, seal=bytes,
             )  # fmt: skip
-        except sqlite3.Error as error:
-            raise journal_file.unwritable(error, path) from error
+        except (sqlite3.Error, JournalUnwritable) as error:
+            raise journal_file.unreadable(error.__cause__ or error, path) from error
 
     @classmethod
     def over(
@@ -472,8 +472,11 @@ class Journal:
     def _walk(self, stream: Stream) -> Iterator[Entry]:
         span = (stream.base, stream.base + stream.last)
         sql = f"{_SELECT} WHERE id > ? AND id <= ? ORDER BY id"
-        for row in self._connection.execute(sql, span):
-            yield entry_of(row, stream)
+        try:
+            for row in self._connection.execute(sql, span):
+                yield entry_of(row, stream)
+        except sqlite3.Error as error:
+            raise journal_file.unwritable(error, self.path) from error
 
     def _hash_at(self, stream: Stream, seq: int) -> bytes:
         row = self._read(f"{_SELECT} WHERE id = ?", (stream.base + seq,))[0]

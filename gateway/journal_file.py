@@ -133,7 +133,7 @@ def free_reserve(path: Path) -> bool:
     return True
 
 
-def is_broken(error: sqlite3.Error) -> bool:
+def is_broken(error: BaseException) -> bool:
     """Tell a damaged file from one that cannot be reached or written."""
     name = getattr(error, "sqlite_errorname", None) or ""
     return any(name.startswith(word) for word in _BROKEN)
@@ -157,6 +157,18 @@ def unwritable(error: sqlite3.Error, path: str | Path) -> JournalUnwritable:
     return JournalUnwritable(
         f"The journal {path} takes no entry ({error}): {todo}.", torn=is_broken(error)
     )
+
+
+def unreadable(error: BaseException, path: str | Path) -> JournalUnwritable:
+    """Say why a journal cannot be read by one who only looks."""
+    name = getattr(error, "sqlite_errorname", None) or ""
+    if name.startswith("SQLITE_BUSY"):
+        todo = "try again in a moment"
+    elif is_broken(error):
+        todo = "restart the gateway; it sets the file aside and begins a new one"
+    else:
+        todo = "is data_dir right, has the gate run once, and may this user read the file?"
+    return JournalUnwritable(f"The journal {path} cannot be read ({error}): {todo}")
 
 
 def _open(path: str | Path) -> sqlite3.Connection:

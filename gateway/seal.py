@@ -8,6 +8,7 @@ import binascii
 from collections.abc import Callable
 from pathlib import Path
 
+from nacl.exceptions import CryptoError
 from nacl.public import PublicKey, SealedBox
 
 from gateway.errors import SecretMissing, SettingsRefused
@@ -17,7 +18,15 @@ KEY_BYTES = 32
 
 def sealer(key_file: Path) -> Callable[[bytes], bytes]:
     """Give the function that seals to the public key in a file."""
-    return SealedBox(PublicKey(read_key(key_file))).encrypt
+    encrypt = SealedBox(PublicKey(read_key(key_file))).encrypt
+    try:
+        encrypt(b"")
+    except CryptoError as error:
+        raise SettingsRefused(
+            f"The key file {key_file} holds 32 bytes that are no public key: take the file that"
+            " `central keygen` made."
+        ) from error
+    return encrypt
 
 
 def read_key(path: Path) -> bytes:

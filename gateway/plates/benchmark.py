@@ -72,7 +72,7 @@ class Answer:
     @property
     def right(self) -> bool:
         """Tell whether it is one of the picture's plates."""
-        return self.text in self.labels
+        return bool(self.text) and self.text in self.labels
 
 
 def load_picture(path: Path) -> NDArray[np.uint8] | None:
@@ -80,8 +80,8 @@ def load_picture(path: Path) -> NDArray[np.uint8] | None:
     try:
         content = np.fromfile(path, np.uint8)
         picture = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
-    except (OSError, cv2.error):
-        return None
+    except (OSError, ValueError, cv2.error):
+        return None  # A ValueError: a name that no file can have.
     return None if picture is None else np.asarray(picture, np.uint8)
 
 

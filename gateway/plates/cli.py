@@ -47,7 +47,7 @@ def _show(reader: PlateReader, file: str, *, as_json: bool) -> bool:
     """Read and print one file; tell whether it was a picture."""
     picture = load_picture(Path(file))
     if picture is None:
-        fault = "is missing" if not Path(file).exists() else "is no picture"
+        fault = _fault_of(Path(file))
         click.echo(f"{file}: {fault}", err=True)
         if as_json:
             _print_json({"file": file, "plates": [], "ms": 0.0, "error": fault})
@@ -61,6 +61,16 @@ def _show(reader: PlateReader, file: str, *, as_json: bool) -> bool:
     words = [f"{p.text} {p.confidence:.0%} {status_of(p, reader.accept)}" for p in found]
     click.echo(f"{file}: {', '.join(words) or 'no plate read'} ({ms:.0f} ms)")
     return True
+
+
+def _fault_of(file: Path) -> str:
+    try:
+        file.stat()
+    except FileNotFoundError:
+        return "is missing"
+    except (OSError, ValueError) as error:
+        return f"cannot be read: {getattr(error, 'strerror', None) or error}"
+    return "is no picture"
 
 
 def _as_json(plate: Plate, reader: PlateReader) -> dict[str, object]:
@@ -85,7 +95,8 @@ def benchmark(index: Path, reader: str, as_json: bool) -> None:
     """
     opened = _open(reader)
     try:
-        figures = figures_of(opened, answer_all(opened, index))
+        answers = answer_all(opened, index)
+        figures = figures_of(opened, answers)
     except IndexRefused as fault:
         click.echo(str(fault), err=True)
         sys.exit(2)
@@ -94,7 +105,11 @@ def benchmark(index: Path, reader: str, as_json: bool) -> None:
     else:
         _print_figures(dict(figures))
     if figures["not_pictures"]:
-        click.echo(f"{figures['not_pictures']} files are missing or no pictures", err=True)
+        first = next(answer.file for answer in answers if answer.cpu_ms is None)
+        click.echo(
+            f"{figures['not_pictures']} files are missing or no pictures; the first: {first!r}",
+            err=True,
+        )
         sys.exit(1)
 
 

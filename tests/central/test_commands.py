@@ -1,6 +1,7 @@
 """Settings and commands: what is understood, what is refused, and how it ends."""
 
 import json
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,12 @@ def _example_folder():
         ("/srv/gatepost-backup", "/var/lib/gatepost-central", "it is data_dir itself"),
         ('private_key_credential = "vault-private-key"', "", "vault.private_key_file: give either"),
         ("[broker]", "[broker", "it is no TOML"),
+        ("[broker]", "a = " + "[" * 5000 + "]" * 5000 + "\n[broker]", "it is no TOML"),
+        ("[broker]", '[broker]\npassword = "secret"', "broker.password: no such setting"),
+        ("/srv/gatepost-backup", "/srv/\\u0000", "backup.directory: it holds a NUL byte"),
+        ('listen = "127.0.0.1:8490"', 'listen = "127.0.0.1:²"', "HOST:PORT is wanted"),
+        ("/etc/gatepost/ca.pem", "/nowhere.pem", "of /nowhere.pem not all can be read"),
+        ("password_credential =", "password_file =", "mqtt-password cannot be read"),
     ],
 )
 def test_a_fault_names_key_value_and_reason(was, becomes, said):
@@ -92,7 +99,9 @@ def test_a_site_that_does_not_fit_together_is_refused(was, becomes, said):
 
 
 def test_check_prints_everything_as_understood(tmp_path):
-    found = run("check", "--config", _example_folder())
+    path = _example_folder()
+    path.write_text(path.read_text().replace("ca_file", "# ca_file"))  # Not on this machine.
+    found = run("check", "--config", path)
     assert found.exit_code == 0
     for line in (
         "feeds.heard_s = 150.0",
@@ -159,6 +168,28 @@ def test_no_ledger_is_a_failure_and_begins_none(tmp_path, word):
     assert found.exit_code == 1
     assert "ledger.db" in found.output
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("word", ["summary", "gaps", "acknowledge"])
+def test_a_database_that_is_no_ledger_is_a_failure_in_one_line(tmp_path, word):
+    path = places.settings(tmp_path)
+    (tmp_path / "data").mkdir()
+    with sqlite3.connect(tmp_path / "data" / "ledger.db") as db:
+        db.execute("CREATE TABLE stream (something)")
+    db.close()
+    more = ("--compound", "c01", "--gate", "east", "--what", "fork", "--by", "leader")
+    found = run(word, "--config", path, *(more if word == "acknowledge" else ()))
+    assert found.exit_code == 1
+    assert "is it the ledger" in found.output
+    assert len(found.output.splitlines()) == 1
+
+
+def test_a_folder_that_cannot_be_had_is_said(tmp_path):
+    path = places.settings(tmp_path)
+    (tmp_path / "data").write_text("a file where the folder should be")
+    found = run("run", "--config", path)
+    assert found.exit_code == 1
+    assert "data_dir" in found.output
 
 
 def test_keys_are_made_once(tmp_path):

@@ -174,6 +174,13 @@ def test_files_that_are_no_pictures_count_as_unread_and_fail_the_command(tmp_pat
     assert json.loads(result.stdout)["not_pictures"] == 2
 
 
+def test_a_row_without_a_label_is_not_right_by_being_unread(tmp_path):
+    index = write_index(tmp_path, [("gone.jpg", "", "")])
+    result = run("benchmark", index, "--json")
+    assert json.loads(result.stdout)["exact"] == 0.0
+    assert "the first: 'gone.jpg'" in result.stderr
+
+
 def test_read_gives_an_object_a_line(drawn):
     files = sorted(drawn.parent.glob("scene*.png"))[:2]
     result = run("read", *files, "--json")
