@@ -109,7 +109,7 @@ class FolderCamera:
             fresh = self._look()
         except OSError:
             self._folder_mark = self._file_mark = None
-            self._bytes: bytes | None = None
+            self._bytes = None
             return Fault.FOLDER_GONE
         now = self._clock()
         if not fresh or self._file is None:

@@ -130,6 +130,16 @@ class Blob:
         """Left, top, right and bottom, relative to the picture."""
         return self.left / WIDTH, self.top / HEIGHT, self.right / WIDTH, self.bottom / HEIGHT
 
+    @property
+    def area(self) -> int:
+        """Its box, in pixels of the small picture."""
+        return (self.right - self.left) * (self.bottom - self.top)
+
+    def holds(self, spot: Corner) -> bool:
+        """Say whether a spot lies in its box."""
+        left, top, right, bottom = self.place
+        return left <= spot[0] <= right and top <= spot[1] <= bottom
+
     def foot_in(self, zone: Zone) -> float:
         """Give the share of its foot that lies in a zone."""
         high = max(2, round((self.bottom - self.top) * FOOT_SHARE))
@@ -142,8 +152,9 @@ class Blob:
 
         The foot may be lost to a road of the same grey.
         """
-        filled = np.count_nonzero(self.mask & zone.mask) / max(1, np.count_nonzero(zone.mask))
-        return max(self.foot_in(zone), min(1.0, float(filled) / FILLED))
+        filled = int(np.count_nonzero(self.mask & zone.mask))
+        size = max(1, int(np.count_nonzero(zone.mask)))
+        return max(self.foot_in(zone), min(1.0, filled / size / FILLED))
 
     def overlap(self, other: "Blob") -> float:
         """Give the share that two boxes have in common."""
@@ -152,7 +163,7 @@ class Blob:
         if wide <= 0 or high <= 0:
             return 0.0
         both = wide * high
-        return both / (_box(self) + _box(other) - both)
+        return both / (self.area + other.area - both)
 
     def traveller(self, zone: Zone, stretch: float) -> Traveller:
         """Guess what it is by its width in the zone and by its shape."""
@@ -160,10 +171,6 @@ class Blob:
         if (self.right - self.left) >= VEHICLE_WIDE * zone.wide or wide >= VEHICLE_ASPECT * high:
             return "vehicle"
         return "person" if wide < PERSON_ASPECT * high else "bicycle"
-
-
-def _box(blob: Blob) -> int:
-    return (blob.right - blob.left) * (blob.bottom - blob.top)
 
 
 def blob_of(mask: Mask) -> Blob | None:
@@ -211,8 +218,8 @@ def is_part(blob: Blob, standing: Blob) -> bool:
     """Say whether a blob lies inside what stands, or is the thin edge of what moved a little."""
     wide = min(blob.right, standing.right) - max(blob.left, standing.left)
     high = min(blob.bottom, standing.bottom) - max(blob.top, standing.top)
-    if wide > 0 and high > 0 and wide * high >= PART_INSIDE * _box(blob):
+    if wide > 0 and high > 0 and wide * high >= PART_INSIDE * blob.area:
         return True
     thin = min(blob.right - blob.left, blob.bottom - blob.top) <= RIM
-    filled = np.count_nonzero(blob.mask) / max(1, _box(blob))
+    filled = int(np.count_nonzero(blob.mask)) / max(1, blob.area)
     return _near(blob, standing) and (thin or filled < RIM_FILLED)

@@ -124,9 +124,9 @@ class Eye:
             tell(DeviceStateChanged(self.order.name, *state))
         if isinstance(found, Frame):
             view = View(found.picture)
-            if self._is_kept_ground and self._watch.ground is not None:
-                differs = self._watch.ground.compare(view.colours)
-                self._watch.ground.sure = float(differs.mean()) < FOREIGN_VIEW
+            if self._is_kept_ground and self._watch.scene.ground is not None:
+                differs = self._watch.scene.ground.compare(view.colours)
+                self._watch.scene.ground.sure = float(differs.mean()) < FOREIGN_VIEW
                 self._is_kept_ground = False
             told = self._watch.look(view, now, lambda: self._read(view, tell))
         else:
@@ -151,7 +151,7 @@ class Eye:
         return plates
 
     def _keep_ground(self, now: float) -> None:
-        ground = self._watch.ground
+        ground = self._watch.scene.ground
         if self._file is None or ground is None or not ground.sure or self._watch.tracks:
             return
         if self._kept_s is None or now - self._kept_s >= KEEP_GROUND_S:
