@@ -22,6 +22,8 @@ PIXELS_MIN: Final = 60
 """Of 19,200: smaller is a bird, a bag, a leaf."""
 PIECE_MIN: Final = 9
 OWN_PLACE: Final = 0.3
+STRIP: Final = 6
+"""Nothing that comes to a gate is so much wider than high."""
 RIM: Final = 6
 RIM_FILLED: Final = 0.35
 PART_INSIDE: Final = 0.7
@@ -205,7 +207,14 @@ def find_blobs(differs: Mask, known: Sequence[Blob] = ()) -> list[Blob]:
             joined = blob_of(kept[beside].mask | blob.mask)
             assert joined is not None
             kept[beside] = joined
-    return [blob for blob in kept if np.count_nonzero(blob.mask) >= PIXELS_MIN]
+    return [
+        blob for blob in kept if np.count_nonzero(blob.mask) >= PIXELS_MIN and not _is_strip(blob)
+    ]
+
+
+def _is_strip(blob: Blob) -> bool:
+    """Find what is no traveller: a line on the road, a shadow, a cable."""
+    return blob.right - blob.left > STRIP * (blob.bottom - blob.top)
 
 
 def _near(blob: Blob, other: Blob) -> bool:
