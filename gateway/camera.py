@@ -138,8 +138,9 @@ class Cameras:
     def _live_once(self) -> str:
         """Start the process and listen until it is over; give the reason of its end."""
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        safe = ["-P"] if sys.flags.safe_path else []
         child = subprocess.Popen(
-            [sys.executable, "-m", "gateway.camera_child"],
+            [sys.executable, *safe, "-m", "gateway.camera_child"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment,
         )  # fmt: skip
         self._child = child
