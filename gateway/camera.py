@@ -139,7 +139,7 @@ class Cameras:
         """Start the process and listen until it is over; give the reason of its end."""
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         safe = ["-P"] if sys.flags.safe_path else []
-        child = subprocess.Popen(
+        child = subprocess.Popen(  # noqa: S603 - our own module, under our own interpreter.
             [sys.executable, *safe, "-m", "gateway.camera_child"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment,
         )  # fmt: skip
