@@ -150,10 +150,12 @@ def pedestrian(lane: Lane, visit: Visit) -> Process:
     yield 0.8
     beside = lane.street.chance(0.3)
     if beside:
+        walker.zone_s = lane.now
         lane.eye.zone(walker, True)
     yield from lane.guard.gun.point(lane.name, walker, walker.persons[0])
     yield 0.4
     if beside:
+        walker.unzone_s = lane.now
         lane.eye.zone(walker, False)
     yield lane.street.between(0.5, 1.0)
     lane.eye.vanishes(walker)

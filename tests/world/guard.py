@@ -5,13 +5,15 @@ He is truthful: he never touches what is not so. He knows only what he did and w
 
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
+from typing import Any, TypeAlias
 
 from gateway import events
 from tests.world.clockwork import Process
 from tests.world.lanes import Gun, Street
 from tests.world.truth import Act, Person, Visit
 
+Seen: TypeAlias = set[tuple[int, int]]
+"""Passages and the numbers of their persons, as a glance takes them in."""
 PATIENCE = 9
 """So often he looks at one passage before he waves it on or takes it aside."""
 
@@ -66,9 +68,10 @@ class Guard:
             return None
         name = (self.street.house.starts, passage["key"])
         if visit.shown_as != name:
-            # A screen that came back may have forgotten whom he had measured.
+            # Another passage, unless the screen came back with those whom he had measured.
+            same_start = visit.shown_as is not None and visit.shown_as[0] == name[0]
             visit.shown_as = name
-            if {p["person"] for p in passage["persons"]} != set(visit.numbers):
+            if same_start or {p["person"] for p in passage["persons"]} != set(visit.numbers):
                 visit.numbers.clear()
         return passage
 
@@ -86,21 +89,21 @@ class Guard:
         if passage and self.is_stale(passage, visit) and self.street.chance(self.habits.says_next):
             self.next_one(visit)
 
-    def seen(self, visit: Visit) -> set[int] | None:
-        """See which persons the screen has by now; None while it is dark."""
+    def seen(self, visit: Visit) -> Seen | None:
+        """See which persons of which passage the screen has by now; None while it is dark."""
         if self.street.house.screen() is None:
             return None
         passage = self.look_for(visit)
-        return {p["person"] for p in passage["persons"]} if passage else set()
+        return {(passage["key"], p["person"]) for p in passage["persons"]} if passage else set()
 
-    def notice(self, visit: Visit, person: Person, before: set[int] | None) -> None:
+    def notice(self, visit: Visit, person: Person, before: Seen | None) -> None:
         """Connect somebody with the number that has come to the screen since."""
         now = self.seen(visit)
         if before is None or now is None:
             return
         fresh = now - before
         if len(fresh) == 1:
-            visit.numbers.setdefault(fresh.pop(), person.person)
+            visit.numbers.setdefault(fresh.pop()[1], person.person)
 
     def number_of(self, visit: Visit, person: Person) -> int | None:
         """Recall under which number the screen has somebody, the latest of them."""

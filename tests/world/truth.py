@@ -68,6 +68,11 @@ class Visit:
         """What came: `vehicle`, `bicycle` or `person`."""
         return self.vehicle.traveller if self.vehicle else "person"
 
+    @property
+    def slips_by(self) -> bool:
+        """Whether this is somebody on foot in a lane for cars."""
+        return self.vehicle is None and self.way != "foot"
+
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
