@@ -302,7 +302,14 @@ _KIND_OF: Final = {body: kind for kind, body in KINDS.items()}
 # --- Bodies: the sealed part ----------------------------------------------------------------
 
 
-class SealedReading(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class _Private(Struct, frozen=True):
+    """What must not slip into a log by its repr."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(...)"
+
+
+class SealedReading(_Private, frozen=True, kw_only=True, omit_defaults=True):
     """A person's temperature, in hundredths of a degree Celsius."""
 
     raw_centi_c: int | None = None
@@ -312,14 +319,14 @@ class SealedReading(Struct, frozen=True, kw_only=True, omit_defaults=True):
     typed: bool = False
 
 
-class SealedPlate(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class SealedPlate(_Private, frozen=True, kw_only=True, omit_defaults=True):
     """A plate's text as it was read, and what else it may be."""
 
     text: str
     candidates: tuple[str, ...] = ()
 
 
-class SealedOverride(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class SealedOverride(_Private, frozen=True, kw_only=True, omit_defaults=True):
     """Who decided against the advice, and why."""
 
     operator: str

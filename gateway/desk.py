@@ -27,6 +27,9 @@ class Note(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     plate_kind: str = ""
     crop: bytes = b""
 
+    def __repr__(self) -> str:
+        return f"Note(status={self.status!r}, ...)"
+
     def as_plate(self, lane: str) -> PlateRead | None:
         """Say it as the core's event does; None when no plate was ever seen."""
         if self == Note():

@@ -4,7 +4,7 @@ Readers stand behind one interface, so that the second and later ones change not
 reader's `read` never raises, whatever the array.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
@@ -19,7 +19,7 @@ Status: TypeAlias = Literal["read", "unsure", "unread", "none"]
 class Plate:
     """A plate in a picture. A text of "" is a plate that was seen and gave no valid text."""
 
-    text: str
+    text: str = field(repr=False)
     plate_kind: str
     """One of grammar.KINDS; "" without a text."""
     confidence: float
@@ -30,7 +30,7 @@ class Plate:
     """Left, top, width, height in pixels of the picture."""
     corners: tuple[Point, ...]
     """Clockwise from the plate's own top left."""
-    candidates: tuple[tuple[str, float], ...]
+    candidates: tuple[tuple[str, float], ...] = field(repr=False)
     """What it may be, with probabilities, the text itself first."""
 
 

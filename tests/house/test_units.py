@@ -120,3 +120,18 @@ def test_users_and_folders_are_understood(tmp_path):
             capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_no_crash_dump_is_left(unit):
+    assert "\nLimitCORE=0\n" in unit.read_text()
+
+
+def test_the_camera_process_may_give_way():
+    """It lowers its own priority, a call among @resources, which are otherwise refused."""
+    lines = (ROOT / "systemd" / "gatepost-gateway.service").read_text().splitlines()
+    filters = [line for line in lines if line.startswith("SystemCallFilter=")]
+    assert filters[-2:] == [
+        "SystemCallFilter=~@privileged @resources",
+        "SystemCallFilter=setpriority",
+    ]
