@@ -372,7 +372,7 @@ class Checker:
         if count == 1:
             self._right_kind(visit, passages[0])
             return
-        if not self._witnessed(visit):
+        if not self._witnessed(visit) and not (count == 0 and self._measured_alone(visit)):
             figures["visits nobody could see" if count == 0 else "visits seen in parts"] += 1
             return
         if count == 0 and self._said_unrecorded(visit):
@@ -402,6 +402,13 @@ class Checker:
         if "dead camera" in visit.cases or visit.way == "foot":
             return False
         return not self._faulty(visit.gate, visit.came_s - 1.0, visit.gone_s + 1.0)
+
+    def _measured_alone(self, visit: Visit) -> bool:
+        """Whether a walker was properly measured by a thermometer of the foot lane's own."""
+        return visit.way == "foot" and any(
+            one.device == "t2" and one.kind in GOOD_KINDS and not self._dark(one)
+            for one in self._of_visit[visit.visit]
+        )
 
     def _said_unrecorded(self, visit: Visit) -> bool:
         """Whether the card refused, and the gateway died before it took entries again."""

@@ -283,11 +283,11 @@ class Guard:
             yield from self.again(visit, person, number)
 
     def can_go_aside(self, visit: Visit, advice: str) -> bool:
-        """A car that must wait for minutes makes room for those behind it."""
-        return advice in {"shelter", "wait"} and visit.traveller == "vehicle"
+        """Whoever must wait for minutes makes room for those behind."""
+        return advice in {"shelter", "wait"} and visit.traveller != "bicycle"
 
     def send_aside(self, visit: Visit) -> Process:
-        """Have the car wait beside the gate, and come back to its people later."""
+        """Have them wait beside the gate, and come back to them later."""
         passage = self.look_for(visit)
         if passage is None:
             return
