@@ -5,6 +5,7 @@ goes on meanwhile. Its standard output belongs to messages alone: what a library
 standard error. It ends when its standard input closes, so it never outlives the gateway.
 """
 
+import contextlib
 import os
 import select
 import signal
@@ -31,6 +32,7 @@ from gateway.ground import HEIGHT, WIDTH, Ground
 from gateway.plates.errors import PlateError
 from gateway.plates.reader import Plate, PlateReader
 from gateway.plates.readers import open_reader
+from gateway.systemd import death
 from gateway.tracks import Rules, Watch
 
 TURN_S: Final = 0.1
@@ -232,7 +234,10 @@ def main() -> None:
     os.dup2(2, 1)
     # Ctrl-C goes to the whole group; the gateway ends this process itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(NICENESS)
+    with contextlib.suppress(OSError):  # A unit's filter may refuse it: then without.
+        os.nice(NICENESS)
+    # Its last words go into the gateway's log: where it died, and nothing of whose plate.
+    sys.excepthook = lambda _kind, error, _trace: sys.stderr.write(f"{death(error)}\n")
     cv2.setNumThreads(1)
     orders = _read_orders(0)
     if orders is None:

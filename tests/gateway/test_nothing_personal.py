@@ -6,6 +6,7 @@ What was read is taken from the journal's seals, so that the search looks for wh
 import base64
 import json
 import re
+import subprocess
 import sys
 import threading
 
@@ -17,6 +18,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from gateway import contract as c
 from gateway import systemd
+from gateway.camera_wire import Orders, encode
 from gateway.desk import Note
 from gateway.events import TemperatureTyped
 from gateway.plates.reader import Plate
@@ -202,6 +204,22 @@ def test_a_crash_says_where_and_not_whose(broker, make_gate, tmp_path, monkeypat
     assert "ValueError: " in said
     assert "in spoilt" in said
     assert_nothing_of({TYPED}, {TYPED_CENTI_C}, said, "the crash")
+
+
+def test_the_camera_process_dies_by_the_same_rule():
+    done = subprocess.run(
+        [sys.executable, "-c", f"""
+from gateway import camera_child
+def watch(*_):
+    raise KeyError(" ".join({DRAWN.split("X")!r}))
+camera_child.watch = watch
+camera_child.main()
+"""],
+        input=encode(Orders(())), capture_output=True, timeout=60, check=False, cwd=ROOT,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert b"in watch\n" in done.stderr
+    assert done.stderr.endswith(b"KeyError: ...\n")
 
 
 def test_no_repr_tells_what_is_sealed():
