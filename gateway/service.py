@@ -95,6 +95,7 @@ class Service:
         self._faulty_s: float | None = None
         self._told: dict[type, events.Event] = {}
         self._commands: dict[str, None] = {}
+        self._refused_due = 1
         self._day = ""
 
     # --- Starting and ending ----------------------------------------------------------------
@@ -289,10 +290,21 @@ class Service:
                 )
             case mqtt.Heard():
                 command = self.uplink.heard(item.topic, item.payload, now)
+                self._tell_refused(item.topic)
                 return self._commanded(command, stamp) if command else []
             case _:
                 return [item]
         return []
+
+    def _tell_refused(self, topic: str) -> None:
+        """Say that messages are not understood: the first, the tenth, the hundredth and so on."""
+        refused = self.uplink.refused
+        if refused >= self._refused_due:
+            self._refused_due *= 10
+            _LOG.warning(
+                "A message is not understood: bring this gate and the centre to one version.",
+                extra={"GATE_TOPIC": topic, "GATE_REFUSED": refused},
+            )
 
     def _commanded(self, command: contract.Command, stamp: Stamp) -> list[events.Event]:
         """Obey a command once, unless it has expired."""
