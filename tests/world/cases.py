@@ -41,10 +41,18 @@ def tailgating(lane: Lane, visit: Visit) -> Process:
     lane.mark(after, "tailgating")
     yield lane.street.between(0.5, 1.5)
     lane.enter(after)
+    if lane.guard and lane.street.chance(0.4):
+        # The guard cannot wait, either.
+        yield from lane.guard.gun.point(lane.name, after, after.persons[0])
     yield lane.street.between(0.2, 0.8)
     lane.leave_zone(visit)
     lane.street.clock.start(lane.drive_off(visit))
-    yield from _serve(lane, after)
+    yield 0.3
+    if lane.guard:
+        yield from lane.guard.whose(after)
+        yield from _rest(lane, after)
+    else:
+        yield from _serve(lane, after)
     yield from lane.roll_out(after)
 
 

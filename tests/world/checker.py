@@ -559,7 +559,7 @@ class Checker:
     def _pulsed(self, pulse: Shown) -> None:
         """No barrier opens by itself for somebody whose last look was a fever's."""
         passage = self.passages.get(pulse.ref or "")
-        if passage is None or passage.visit is None:
+        if passage is None or passage.visit is None or passage.overridden:
             return
         last: dict[int, Measurement] = {}
         for one in self._of_visit[passage.visit.visit]:

@@ -50,7 +50,7 @@ def point_at(rng: Random, plateau: int, around: int, kind: str) -> list[Sample]:
     for k in range(count):
         value = plateau + int(rand() * (2 * noise + 1)) - noise
         if kind == "unstable":
-            value += 85 if k % 2 else -85
+            value += 60 if k % 2 else -60
         elif k == spike:
             value = 4200
         add((PERIOD_S, value, die + (int(rand() * 5) if noise else 2)))
