@@ -5,6 +5,7 @@ import random
 import pytest
 
 from gateway import contract, decision, passage
+from gateway.camera import REASONS as CAMERA_REASONS
 from gateway.lines import REASONS as DEVICE_REASONS
 from gateway.plates import grammar
 from tests.pages.stage import Stage, page_of
@@ -53,6 +54,7 @@ def test_every_code_of_the_core_has_words(words, language):
     assert set(contract.AlertState.__args__) <= set(said["alert_state"])
     assert {"admit", "recheck", "refer", "waiting"} <= set(said["decision"])
     assert set(DEVICE_REASONS) - {""} <= set(said["device_reason"])
+    assert set(CAMERA_REASONS) - {""} <= set(said["device_reason"])
 
 
 def drawn(rng, kind):
