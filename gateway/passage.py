@@ -24,6 +24,8 @@ ambiguous stays unpaired and is shown; it is never guessed.
 8. After a restart or a dead camera a passage is only perhaps the vehicle in the zone: it owns
    nothing, and takes no touch about persons, until the same plate is read again. Another plate,
    another kind of traveller, such a touch, or `RESUME_WAIT_S` without the plate: another passage.
+   What stood at the line before anybody looked may have been measured then: rule 3 holds for it
+   from its first window on.
    That one inherits no reading; but if somebody may have had a fever, and no plate says that it is
    another vehicle, it is not admitted before a contact thermometer or a guard has spoken.
 9. An unassigned reading that is not normal may be the passage's own: until the guard says whose it
@@ -66,6 +68,8 @@ HOLDING_WAIT_S: Final = 900.0
 """How long an unassigned reading stays; longer while a passage is not admitted because of it."""
 PULSE_S: Final = 3.0
 """A second touch on `open` within this is the same touch."""
+UNSEEN: Final = 0
+"""In place of a reading's number: one that may have been taken before anybody looked."""
 TRACKS_MAX: Final = 16
 TRACK_S: Final = 3600.0
 SERVED_S: Final = 120.0

@@ -18,6 +18,7 @@ from gateway.passage import (
     SERVED_S,
     TRACK_S,
     TRACKS_MAX,
+    UNSEEN,
     How,
     LaneState,
     Passage,
@@ -45,7 +46,10 @@ def see_vehicle(work: Work, event: VehicleSeen) -> None:
     tracks = state.tracks
     track = _find(state, event.camera, event.track)
     if track is None:
-        track = Track(event.camera, event.track, event.traveller, False, now)
+        # What stood there before anybody looked, the guard may have gone on from.
+        unseen = event.in_zone and now - state.watched_s <= ADOPT_S
+        walked = (UNSEEN,) if unseen else ()
+        track = Track(event.camera, event.track, event.traveller, False, now, walked=walked)
         tracks = (*_still_true(state, now), track)
     entered = event.in_zone and not track.in_zone
     left = track.in_zone and not event.in_zone

@@ -9,6 +9,7 @@ from gateway.events import Resumed, Unfinished
 from gateway.passage import (
     RESUME_AWAY_S_MAX,
     RESUME_WAIT_S,
+    UNSEEN,
     Override,
     Passage,
     Person,
@@ -64,6 +65,7 @@ def _unfold(work: Work, i: int, unfinished: Unfinished) -> Passage:
         unfinished.passage, unfinished.traveller, "guard", work.now, work.now, work.now,
         until_s=work.now + RESUME_WAIT_S, plate=plate, plate_recorded=said,
         persons=persons, windows=len(persons), revision=unfinished.revision, resumed=True,
+        walked=(UNSEEN,),
     )  # fmt: skip
     advice = advise(passage, work.lanes[i].lane, thermometers_alive=True)
     override = None
