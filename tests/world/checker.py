@@ -209,12 +209,18 @@ class Checker:
             row.sort(key=lambda v: v.zone_s)
         return found
 
-    def _act_at(self, gate: int, lane: str, what: str, at_s: float) -> Act | None:
+    def _act_at(
+        self, gate: int, lane: str, what: str, at_s: float, centi_c: int | None = None
+    ) -> Act | None:
+        """Find the touch behind an entry of that moment; two errands may type at nearly once."""
         acts = self._acts.get((gate, lane, what), [])
         place = bisect.bisect_left(acts, at_s - 0.06, key=lambda a: a.at_s)
-        if place < len(acts) and acts[place].at_s <= at_s + 0.06:
-            return acts[place]
-        return None
+        near = []
+        while place < len(acts) and acts[place].at_s <= at_s + 0.06:
+            if centi_c in {None, acts[place].centi_c}:
+                near.append(acts[place])
+            place += 1
+        return min(near, key=lambda a: abs(a.at_s - at_s), default=None)
 
     def _measured_at(self, gate: int, device: str, at_s: float) -> Measurement | None:
         """Name the pointing that a reading recorded at this moment must come from."""
@@ -315,7 +321,7 @@ class Checker:
         lane, gate = one.open.get("lane") or "", one.gate
         sealed = one.sealed or {}
         if one.open.get("site") == "contact" or sealed.get("typed"):
-            return self._typed(gate, lane, one.at_s)
+            return self._typed(gate, lane, one.at_s, sealed.get("raw_centi_c"))
         tap = self._act_at(gate, lane, "ReadingAssigned", one.at_s)
         if tap is not None:
             return self._tapped(one, tap)
@@ -334,8 +340,8 @@ class Checker:
         self.verdict.figures["taps on whose?"] += 1
         return measured
 
-    def _typed(self, gate: int, lane: str, at_s: float) -> Measurement | None:
-        act = self._act_at(gate, lane, "TemperatureTyped", at_s)
+    def _typed(self, gate: int, lane: str, at_s: float, centi_c: int | None) -> Measurement | None:
+        act = self._act_at(gate, lane, "TemperatureTyped", at_s, centi_c)
         if act is None:
             return None
         return Measurement(

@@ -26,6 +26,10 @@ class Gate:
         self.gate = step.gate
         self.effects += step.effects
 
+    def arrive(self, track):
+        self.tell(events.VehicleSeen("c1", "in1", track, in_zone=False))
+        self.tell(events.VehicleSeen("c1", "in1", track, in_zone=True))
+
     def measure(self, centi_c):
         for value in [1500] * 3 + [centi_c] * 10 + [1500] * 4:
             jitter = int(self.now * 10) % 3
@@ -45,7 +49,7 @@ class Gate:
 def test_a_tap_on_a_feverish_reading_admits_nobody_for_a_moment():
     """Between dropping the unassigned reading and giving it, the passage looked admitted."""
     gate = Gate()
-    gate.tell(events.VehicleSeen("c1", "in1", 1, in_zone=True))
+    gate.arrive(1)
     gate.measure(3712)
     gate.tell(events.VehicleSeen("c1", "in1", 2, in_zone=False))
     gate.measure(3850)
@@ -76,3 +80,13 @@ def test_an_override_outlives_a_restart():
     (found,) = folding.fold(entries)
     unfinished = found.as_unfinished(1, 5.0)
     assert (unfinished.decision, unfinished.overridden, unfinished.revision) == ("admit", True, 2)
+
+
+def test_a_vehicle_found_at_the_line_may_have_been_measured_already():
+    """It came while the gateway was down; the guard had measured it, and walked on."""
+    gate = Gate()
+    gate.tell(events.VehicleSeen("c1", "in1", 1, in_zone=True))
+    gate.tell(events.VehicleSeen("c1", "in1", 2, in_zone=False), 0.0)
+    gate.measure(3650)
+    assert len(gate.gate.desk.loose) == 1
+    assert "admit" not in gate.decisions()
