@@ -30,9 +30,11 @@ def test_from_a_serial_byte_to_the_centre_and_a_clean_end(broker, centre, make_g
     gate = make_gate(broker.port, every_s=1.2, for_s=0.8).start(watchdog_s=2)
     gate.wait_note("WATCHDOG=1")
     until(lambda: centre.kinds().count("decided") >= 2)
+    # While it runs: what a stop leaves unsent comes with the next start, by design.
+    until(lambda: centre.keys() == gate.keys(), 30)
     assert gate.stop() == 0
     until(lambda: centre.statuses and not centre.statuses[-1].online)
-    assert gate.keys() == until(lambda: centre.keys() == gate.keys() and centre.keys())
+    assert set(centre.keys()) <= set(gate.keys())
     assert verified(gate)
     assert gate.bodies("reading")[0].result == "NORMAL"
     said = gate.said()
@@ -93,8 +95,9 @@ def test_kill_minus_nine_in_the_middle_of_a_passage(broker, centre, make_gate):
     page = gate.page()
     arrivals(page, 2)
     until(lambda: len(gate.bodies("closed")) == 6, said="the broken passage was never closed")
+    # While it runs: what a stop leaves unsent comes with the next start, by design.
+    until(lambda: centre.keys() == gate.keys(), 30)
     assert gate.stop() == 0
-    until(lambda: centre.keys() == gate.keys())
     assert verified(gate)
     first, second = gate.bodies("started")
     assert (second.before, second.before_last) == (
