@@ -548,12 +548,13 @@ class Checker:
             figures["feverish admitted by override"] += 1
             return
         figures["feverish admitted"] += 1
+        over_s = passage.closed.at_s if passage.closed else self.end_s
         hot = [
             m
             for m in self._of_visit[visit.visit]
             if m.person in feverish and m.kind in GOOD_KINDS
             and m.shown_centi_c >= T_CENTI_C - NOISE_CENTI_C
-            and visit.zone_s <= m.from_s and m.to_s <= visit.unzone_s
+            and visit.zone_s <= m.from_s and m.to_s <= min(visit.unzone_s, over_s)
             and not self._dark(m)
         ]  # fmt: skip
         if hot:
