@@ -15,7 +15,7 @@ assert SLICES * SLICE == 100_000
 KNOWN: dict[int, str] = {
     # A law that is still broken once in some ten thousand passages. Strict: the day it holds, this
     # fails, and its line goes.
-    1: "law 3",
+    1: "law 4: a visit at a dead camera is admitted though a fever was shown",
 }
 
 
