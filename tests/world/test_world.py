@@ -27,7 +27,7 @@ def _slices():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("nth", _slices())
+@pytest.mark.parametrize("nth", list(_slices()))
 def test_an_eighth_of_a_hundred_thousand_passages(nth, record_property):
     """All laws held, every hard case present, the bars met: at 60 vehicles an hour."""
     done = run_world(Plan(SLICE, 20_200_211 + nth))
