@@ -114,28 +114,30 @@ FACT_KINDS: Final = frozenset({"opened", "reading", "plate", "decided", "closed"
 
 def join(facts: Facts, own: str, stream: str, seq: int, body: contract.Body) -> Facts:
     """Join one entry's fact to a passage's; the same entry twice changes nothing."""
-    where = "" if stream == own else stream
-    readings, plates, decisions, closings = facts[1:]
-    match body:
-        case contract.Opened():
-            opened = OpenedFact(body.at_ms, body.mono_ms, body.clock, body.way, body.traveller)
-            return Facts(opened, *facts[1:])
-        case contract.ReadingTaken():
-            reading = ReadingFact(where, seq, body.person)
-            readings = _with(readings, reading)
-        case contract.PlateSeen():
-            plate = PlateFact(where, seq, body.at_ms, body.status)
-            plates = _with(plates, plate)
-        case contract.Decided():
-            overridden = body.advice is not None and body.advice != body.decision
-            decided = DecidedFact(where, seq, body.revision, body.decision, overridden)
-            decisions = _with(decisions, decided)
-        case contract.Closed():
-            closed = ClosedFact(where, seq, body.how == "turned")
-            closings = _with(closings, closed)
-        case _:
-            raise AssertionError(type(body))
-    return Facts(facts.opened, readings, plates, decisions, closings)
+    return join_all(facts, own, [(stream, seq, body)])
+
+
+def join_all(facts: Facts, own: str, entries: Iterable[tuple[str, int, contract.Body]]) -> Facts:
+    """Join the facts of several entries to a passage's, whose `opened` is of the stream `own`."""
+    opened, readings, plates, decisions, closings = facts
+    for stream, seq, body in entries:
+        where = "" if stream == own else stream
+        match body:
+            case contract.Opened():
+                opened = OpenedFact(body.at_ms, body.mono_ms, body.clock, body.way, body.traveller)
+            case contract.ReadingTaken():
+                readings = _with(readings, ReadingFact(where, seq, body.person))
+            case contract.PlateSeen():
+                plates = _with(plates, PlateFact(where, seq, body.at_ms, body.status))
+            case contract.Decided():
+                overridden = body.advice is not None and body.advice != body.decision
+                decided = DecidedFact(where, seq, body.revision, body.decision, overridden)
+                decisions = _with(decisions, decided)
+            case contract.Closed():
+                closings = _with(closings, ClosedFact(where, seq, body.how == "turned"))
+            case _:
+                raise AssertionError(type(body))
+    return Facts(opened, readings, plates, decisions, closings)
 
 
 def _with(facts: tuple[F, ...], fact: F) -> tuple[F, ...]:
@@ -245,13 +247,14 @@ def mended(at_ms: int, mono_ms: int, clock: str, jumps: Iterable[Jump]) -> int |
 
     A clock that the kernel calls synchronised is believed as it stands. Any other moves by all
     later jumps of its boot up to the one that landed on ntp; failing that, a clock set from the
-    hardware is believed, and an unset one moves up to the first jump that landed on that.
+    hardware is believed, and an unset one moves up to the first jump that landed on that. In
+    a jump's own millisecond, what does not yet speak of the clock as it was after it came before.
     """
     if clock == "ntp":
         return at_ms
     moved, from_hardware = at_ms, at_ms if clock == "rtc" else None
     for jump in sorted(jumps):
-        if jump.mono_ms <= mono_ms:
+        if jump.mono_ms < mono_ms or (jump.mono_ms == mono_ms and jump.clock == clock):
             continue
         moved += jump.jump_ms
         if jump.clock == "ntp":

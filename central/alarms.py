@@ -9,9 +9,13 @@ returned to normal unacknowledged, for a day.
 Central's own alarms are of two kinds. Troubles of the ledger (conflict, fork, lost entries and the
 like) stay until somebody acknowledges them. Conditions (a silent gate, entries not understood, a
 ledger that cannot be written) are open exactly as long as they hold.
+
+Two rules keep many alarms from hiding one: gates that fell silent together are one alarm, for it
+is their link that is gone; and a flood of alarms is itself said.
 """
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,6 +25,14 @@ ORPHAN_MS: Final = 86_400_000
 """For how long an alarm of a former stream is shown."""
 CENTRAL: Final = "central"
 """Compound and gate of what concerns central itself."""
+
+TOGETHER_SHARE: Final = 0.2
+"""Of the expected gates, two at least: so many that fall silent together are one alarm."""
+TOGETHER_MS: Final = 60_000
+FLOOD_MAX: Final = 10
+"""More alarms than one person can take in (EEMUA 191), within"""
+FLOOD_MS: Final = 600_000
+"""ten minutes."""
 
 TROUBLES: Final[Mapping[str, tuple[str, int]]] = {
     "conflict": ("ledger_conflict", 2),
@@ -33,6 +45,8 @@ TROUBLES: Final[Mapping[str, tuple[str, int]]] = {
 """Each trouble of the ledger: what its alarm says, and its priority."""
 CONDITIONS: Final[Mapping[str, tuple[str, int]]] = {
     "silent": ("gate_silent", 2),
+    "silent-together": ("gates_silent_together", 1),
+    "flood": ("alarm_flood", 2),
     "unexpected": ("gate_unexpected", 3),
     "waiting": ("entries_not_understood", 3),
     "unwritable": ("ledger_unwritable", 1),
@@ -109,3 +123,36 @@ def of_troubles(rows: Iterable[tuple[str, str, str, int]]) -> list[Alarm]:
 def of_condition(condition: str, compound: str, gate: str, since_ms: int) -> Alarm:
     """Give the alarm of a condition that holds."""
     return Alarm(compound, gate, f"central-{condition}", *CONDITIONS[condition], "unack", since_ms)
+
+
+def of_silence(silent: Mapping[tuple[str, str], int], expected: int) -> list[Alarm]:
+    """Give the alarms of gates by since when they are silent; those of one moment are one."""
+    together = _together(sorted(silent.values()), max(2, math.ceil(TOGETHER_SHARE * expected)))
+    found = [
+        of_condition("silent", *place, since)
+        for place, since in silent.items()
+        if since not in together
+    ]
+    if together:
+        found.append(of_condition("silent-together", CENTRAL, CENTRAL, min(together)))
+    return found
+
+
+def _together(moments: Sequence[int], wanted: int) -> set[int]:
+    """Find the moments of which enough lie close to each other."""
+    found: set[int] = set()
+    for first, since in enumerate(moments):
+        near = [one for one in moments[first:] if one - since <= TOGETHER_MS]
+        if len(near) >= wanted:
+            found.update(near)
+    return found
+
+
+def of_flood(found: Iterable[Alarm], at_ms: int) -> list[Alarm]:
+    """Say that more alarms came than one person can take in; each of them stands all the same."""
+    fresh = sorted(
+        one.since_ms for one in found if one.unacknowledged and at_ms - one.since_ms < FLOOD_MS
+    )
+    if len(fresh) <= FLOOD_MAX:
+        return []
+    return [of_condition("flood", CENTRAL, CENTRAL, fresh[FLOOD_MAX])]

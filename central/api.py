@@ -1,7 +1,12 @@
 """The wall page's small server: its files, the site's places, and how the centre fares.
 
 Loopback only, behind the site's proxy; what it serves is not personal. Host is checked, so that a
-foreign page cannot read it by a name that points here. Later: search, lists, audit.
+foreign page cannot read it by a name that points here; what changes something also wants JSON and,
+if a browser asks, a page of ours. Later: search, lists, audit.
+
+    POST /acknowledge {"compound": "c01", "gate": "east", "alert": "...", "by": "ROLE"}
+    -> 200 {"done": true} for an alarm of the ledger; 202 {"command": ID} when its gate is asked;
+       404 when no such alarm is open and unacknowledged
 """
 
 import json
@@ -12,17 +17,34 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
 from importlib.resources.abc import Traversable
-from typing import Any, Final
+from pathlib import Path
+from typing import Annotated, Any, Final
 from urllib.parse import unquote, urlsplit
 
 import msgspec
+from msgspec import Meta, Struct
 
+from central import asking, clock
 from central.config import Settings, Site
+from central.errors import CentralError
 from central.subscriber import Died, Inbox
 from gateway import contract
 
 _TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".html": "text/html"}
 _HOSTS: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
+
+
+_BODY_MAX: Final = 4096
+
+
+class Acknowledgement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Somebody has seen an alarm."""
+
+    compound: contract.Name
+    gate: contract.Name
+    alert: contract.Name
+    by: Annotated[str, Meta(min_length=1, max_length=40)]
+    """A role, never a name."""
 
 
 def site_json(settings: Settings, site: Site) -> bytes:
@@ -61,7 +83,10 @@ class Pages:
     ) -> None:
         self._inbox = inbox
         policy = _policy(settings.broker.websockets_url)
-        answers = _Answers(resources.files("central") / "web", site_json(settings, site), health)
+        answers = _Answers(
+            resources.files("central") / "web", site_json(settings, site), health,
+            settings.ledger_path,
+        )  # fmt: skip
 
         class Handler(_Handler):
             found = answers
@@ -104,7 +129,10 @@ def _policy(websockets_url: str) -> str:
 class _Answers:
     """What there is to be got."""
 
-    def __init__(self, web: Traversable, site: bytes, health: Callable[[], dict[str, Any]]) -> None:
+    def __init__(
+        self, web: Traversable, site: bytes, health: Callable[[], dict[str, Any]], ledger: Path
+    ) -> None:
+        self._ledger = ledger
         self._web = web
         self._site = site
         self._health = health
@@ -129,6 +157,25 @@ class _Answers:
         kind = _TYPES.get(suffix) or mimetypes.guess_type(path)[0] or "application/octet-stream"
         return HTTPStatus.OK, kind, found
 
+    def take(self, path: str, body: bytes) -> tuple[HTTPStatus, dict[str, Any]]:
+        """Answer a POST: status, and what to say."""
+        if path != "/acknowledge":
+            return HTTPStatus.NOT_FOUND, {"error": "there is no such thing to ask for"}
+        try:
+            wish = msgspec.json.decode(body, type=Acknowledgement)
+        except contract.UNREADABLE as error:
+            return HTTPStatus.BAD_REQUEST, {"error": str(error)}
+        place = (wish.compound, wish.gate)
+        try:
+            done = asking.acknowledge(self._ledger, place, wish.alert, wish.by, clock.at_ms())
+        except CentralError as error:
+            return HTTPStatus.SERVICE_UNAVAILABLE, {"error": str(error)}
+        if done is None:
+            return HTTPStatus.NOT_FOUND, {"error": "no such alarm is open and unacknowledged"}
+        if done == "done":
+            return HTTPStatus.OK, {"done": True}
+        return HTTPStatus.ACCEPTED, {"command": done}
+
     def _file(self, path: str) -> bytes | None:
         at = self._web
         for part in path.strip("/").split("/"):
@@ -150,12 +197,30 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer a request."""
-        host = self.headers.get("Host", "")
-        name = host.rpartition(":")[0] if ":" in host and not host.endswith("]") else host
-        if name not in self.hosts:
+        if not self._is_ours(self.headers.get("Host", "")):
             self._send(HTTPStatus.FORBIDDEN, "text/plain", b"Ask for this page by its address.\n")
             return
         self._send(*self.found.to(unquote(urlsplit(self.path).path)))
+
+    def do_POST(self) -> None:
+        """Take a wish."""
+        origin = self.headers.get("Origin")
+        ours = self._is_ours(self.headers.get("Host", "")) and (
+            origin is None or self._is_ours(urlsplit(origin).netloc)
+        )
+        length = self.headers.get("Content-Length", "")
+        if not ours or self.headers.get_content_type() != "application/json":
+            status, said = HTTPStatus.FORBIDDEN, {"error": "JSON from a page of ours is wanted"}
+        elif not length.isdecimal() or int(length) > _BODY_MAX:
+            status, said = HTTPStatus.BAD_REQUEST, {"error": f"at most {_BODY_MAX} bytes"}
+        else:
+            path = unquote(urlsplit(self.path).path)
+            status, said = self.found.take(path, self.rfile.read(int(length)))
+        self._send(status, "application/json", json.dumps(said).encode())
+
+    def _is_ours(self, host: str) -> bool:
+        name = host.rpartition(":")[0] if ":" in host and not host.endswith("]") else host
+        return name in self.hosts
 
     do_HEAD = do_GET  # noqa: N815 - the library's name.
 

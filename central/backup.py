@@ -1,20 +1,24 @@
-"""Online backups of the ledger, and the word `safe` that is read from inside the oldest one kept.
+"""Online backups of the ledger, and the word `safe` that is read from inside all those kept.
 
 A gate may delete what `safe` covers, so it is read from nowhere else: each backup is written under
 another name, opened, checked whole, and only then takes its place; the oldest beyond the wanted
-number goes only after the newest has checked out. A backup that will not open counts for nothing.
+number goes only after the newest has checked out. A backup that does not check out counts for
+nothing. `safe` is what *every* kept one holds: that of the oldest, as long as each goes on from
+the one before; after a restore a newer one may hold what the ledger no longer has.
 """
 
 import contextlib
 import os
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from central import spans
 from central.errors import BackupFailed
+from central.spans import Span
 
 _PATTERN: Final = "ledger-????????T?????????Z.db"
 
@@ -27,7 +31,9 @@ class Kept:
     oldest: str
     newest: str
     safe: Mapping[str, int]
-    """By stream, the contiguous sequence that the oldest kept backup holds."""
+    """By stream, the contiguous sequence that every kept backup holds or knows to be lost."""
+    lost: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
+    """By stream, what a kept backup took for lost: should it turn up, it is in no backup."""
 
 
 NOTHING: Final = Kept(0, "", "", {})
@@ -60,7 +66,7 @@ def backups(directory: Path) -> list[Path]:
 
 def make(ledger: Path, directory: Path, count: int, at_ms: int) -> Kept:
     """Copy the ledger while it is in use, check the copy, keep the newest; raises BackupFailed."""
-    final = directory / name_of(at_ms)
+    final = directory / name_of(_after_all(directory, at_ms))
     draft = final.with_suffix(".draft")
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -71,6 +77,7 @@ def make(ledger: Path, directory: Path, count: int, at_ms: int) -> Kept:
         _settle(draft, final, directory)
         for old in backups(directory)[:-count]:
             old.unlink()
+        _sync(directory)  # A power cut must not bring back one that holds less than is promised.
     except (OSError, sqlite3.Error) as error:
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
@@ -78,6 +85,11 @@ def make(ledger: Path, directory: Path, count: int, at_ms: int) -> Kept:
             f"no backup into {directory}: {error}; until one is made no gate may delete anything"
         ) from error
     return keep(directory)
+
+
+def _after_all(directory: Path, at_ms: int) -> int:
+    """Give a moment that is newer than every backup's, though the clock was set back."""
+    return max([at_ms, *(made_ms(path.name) + 1 for path in backups(directory)[-1:])])
 
 
 def _copy(ledger: Path, draft: Path) -> None:
@@ -102,31 +114,57 @@ def check(path: Path) -> None:
 
 
 def _settle(draft: Path, final: Path, directory: Path) -> None:
-    for path in (draft, directory):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-            if path is draft:
-                draft.rename(final)
-        finally:
-            os.close(descriptor)
+    _sync(draft)
+    draft.rename(final)
+    _sync(directory)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def keep(directory: Path) -> Kept:
-    """Read what the kept backups are worth, passing over any that will not open."""
+    """Read what the kept backups are worth, passing over any that does not check out.
+
+    Reads every backup whole: not for the loop that gates wait for.
+    """
     good: list[tuple[Path, dict[str, int]]] = []
+    lost: dict[str, list[Span]] = {}
     for path in backups(directory):
         with contextlib.suppress(sqlite3.Error):
+            check(path)
             good.append((path, marks(path)))
+            for stream, first, last in losses(path):
+                spans.add(lost.setdefault(stream, []), first, last)
     if not good:
         return NOTHING
-    return Kept(len(good), good[0][0].name, good[-1][0].name, good[0][1])
+    found = [held for _, held in good]
+    safe = {
+        stream: min(held.get(stream, 0) for held in found)
+        for stream in found[0]
+        if all(stream in held for held in found)
+    }
+    gone = {stream: tuple(found) for stream, found in lost.items()}
+    return Kept(len(good), good[0][0].name, good[-1][0].name, safe, gone)
 
 
 def marks(path: Path) -> dict[str, int]:
     """Read from inside a backup how far each stream had come."""
     with contextlib.closing(_open(path)) as db:
         return dict(db.execute("SELECT id, committed FROM stream WHERE committed > 0"))
+
+
+def losses(path: Path) -> list[tuple[str, int, int]]:
+    """Read from inside a backup what it took for lost: stream, first and last."""
+    with contextlib.closing(_open(path)) as db:
+        return db.execute(
+            "SELECT s.id, l.first, l.last FROM lost l JOIN stream s ON s.no = l.stream"
+            " ORDER BY l.stream, l.first"
+        ).fetchall()
 
 
 def _open(path: Path) -> sqlite3.Connection:

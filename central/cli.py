@@ -18,7 +18,7 @@ import click
 import msgspec
 from nacl.public import PrivateKey
 
-from central import backup, clock, config, reading
+from central import asking, backup, clock, config, reading
 from central.alarms import TROUBLES
 from central.api import Pages
 from central.config import Settings, Site, VaultSettings
@@ -240,15 +240,29 @@ def _read(path: str, look: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
 @_CONFIG
 @click.option("--compound", required=True, help="The compound that the alarm names.")
 @click.option("--gate", required=True, help="The gate that the alarm names.")
-@click.option("--what", required=True, type=click.Choice(sorted(TROUBLES)), help="The trouble.")
+@click.option("--what", type=click.Choice(sorted(TROUBLES)), help="A trouble of the ledger.")
+@click.option(
+    "--alert", metavar="NAME", help="An alarm that the gate raised, as its feed names it."
+)
 @click.option("--by", required=True, metavar="ROLE", help="Who has seen it: a role, not a name.")
-def acknowledge(path: str, compound: str, gate: str, what: str, by: str) -> None:
-    """Close an alarm of the ledger (conflict, fork, lost entries ...) that somebody has seen."""
+def acknowledge(
+    path: str, *, compound: str, gate: str, what: str | None, alert: str | None, by: str
+) -> None:
+    """Acknowledge an alarm that somebody has seen: of the ledger (--what), or a gate's (--alert).
+
+    A gate's alarm belongs to the gate: it is asked, again and again for ten minutes, until it
+    answers.
+    """
+    if (what is None) == (alert is None):
+        raise click.UsageError("Give either --what or --alert.")
+    name = alert if alert is not None else f"{asking.OWN}{what}"
     with _exits():
         settings, _ = config.read(path)
-        closed = reading.acknowledge(settings.ledger_path, (compound, gate), what, by)
-    click.echo(f"{closed} acknowledged")
-    sys.exit(0 if closed else 1)
+        done = asking.acknowledge(settings.ledger_path, (compound, gate), name, by, clock.at_ms())
+    if done is None:
+        click.echo("no such alarm is open and unacknowledged")
+        sys.exit(1)
+    click.echo("acknowledged" if done == "done" else f"the gate is asked: command {done}")
 
 
 @main.command()

@@ -6,7 +6,7 @@ facts of a passage are loaded, joined and written back, and what moves whole pas
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
@@ -20,6 +20,8 @@ from gateway import contract
 
 _CACHE_MAX: Final = 20_000
 """Passages whose facts are kept in memory; about 1 KB each."""
+_LOADED: Final = 500
+"""Passages loaded by one query."""
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
 _DECODE: Final = msgspec.msgpack.Decoder(Facts).decode
 
@@ -67,9 +69,10 @@ class Counting:
     def take(self, fresh: Sequence[Understood], arrived_ms: int) -> set[Bucket]:
         """Count entries that have just been inserted; return the buckets that moved."""
         touched = self._touched(fresh)
+        self._load(touched)
         before = {key: self._place_and_counts(key) for key in touched}
         self._learn(fresh)
-        self._join(fresh)
+        self._join(touched)
         deltas: dict[Bucket, Counts] = {}
         for key, (was_in, was) in before.items():
             is_in, counts = self._place_and_counts(key)
@@ -79,25 +82,34 @@ class Counting:
                 deltas[was_in] = aggregate.minus(deltas.get(was_in, NONE), was)
             if counts is not NONE:
                 deltas[is_in] = aggregate.plus(deltas.get(is_in, NONE), counts)
-        self._write(touched, deltas, arrived_ms)
+        self._write(list(touched), deltas, arrived_ms)
         return set(deltas)
 
     # --- What is touched ---
 
-    def _touched(self, fresh: Sequence[Understood]) -> list[int]:
-        keys: dict[int, None] = {}
+    def _touched(self, fresh: Sequence[Understood]) -> dict[int, list[Understood]]:
+        """Give the passages that may count otherwise now, and their new facts."""
+        touched: dict[int, list[Understood]] = {}
         for entry in fresh:
             if entry.passage is not None:
-                keys[self._key_of(entry.passage, entry.stream)] = None
-            elif isinstance(entry.body, contract.Started):
-                keys.update(dict.fromkeys(self._passages_of(entry.stream)))
-            elif isinstance(entry.body, contract.ClockJumped):
+                touched.setdefault(self._key_of(entry.passage, entry.stream), []).append(entry)
+                continue
+            for key in self._moved_by(entry):
+                touched.setdefault(key, [])
+        return touched
+
+    def _moved_by(self, entry: Understood) -> Iterator[int]:
+        """Give the passages that an entry moves though it is no fact of theirs."""
+        match entry.body:
+            case contract.Started():
+                yield from self._passages_of(entry.stream)
+            case contract.ClockJumped():
                 for stream in self._streams.of_boot(entry.body.boot):
-                    keys.update(dict.fromkeys(self._passages_of(stream, adrift_only=True)))
-            elif isinstance(entry.body, contract.Voided):
-                keys.update(dict.fromkeys(self._passage_of_entry(entry.body.entry, entry.stream)))
-        self._load(keys)
-        return list(keys)
+                    yield from self._passages_of(stream, adrift_only=True)
+            case contract.Voided():
+                yield from self._passage_of_entry(entry.body.entry, entry.stream)
+            case _:
+                pass
 
     def _key_of(self, passage: Ref, mentioned_by: Stream) -> int:
         if passage[0] == mentioned_by.id:
@@ -133,10 +145,14 @@ class Counting:
     def _load(self, keys: Iterable[int]) -> None:
         if len(self._facts) > _CACHE_MAX:
             self._facts.clear()
-        for key in keys:
-            if key not in self._facts:
-                row = self._db.execute("SELECT facts FROM passage WHERE key = ?", (key,)).fetchone()
-                self._facts[key] = _DECODE(row[0]) if row else aggregate.NO_FACTS
+        wanted = [key for key in keys if key not in self._facts]
+        self._facts.update(dict.fromkeys(wanted, aggregate.NO_FACTS))
+        for first in range(0, len(wanted), _LOADED):
+            some = wanted[first : first + _LOADED]
+            places = ",".join("?" * len(some))
+            query = f"SELECT key, facts FROM passage WHERE key IN ({places})"  # noqa: S608
+            for key, facts in self._db.execute(query, some):
+                self._facts[key] = _DECODE(facts)
 
     # --- What it adds up to ---
 
@@ -195,12 +211,12 @@ class Counting:
              body.before_last if body.before else None, stream.number),
         )  # fmt: skip
 
-    def _join(self, fresh: Sequence[Understood]) -> None:
-        for stream, seq, body, passage in fresh:
-            if passage is not None:
-                key = self._key_of(passage, stream)
-                joined = aggregate.join(self._facts[key], passage[0], stream.id, seq, body)
-                self._facts[key] = joined
+    def _join(self, touched: Mapping[int, Sequence[Understood]]) -> None:
+        for key, entries in touched.items():
+            if entries:
+                own = self._streams.of_number(read_key(key)[0]).id
+                news = [(entry.stream.id, entry.seq, entry.body) for entry in entries]
+                self._facts[key] = aggregate.join_all(self._facts[key], own, news)
 
     def _write(self, touched: list[int], deltas: dict[Bucket, Counts], arrived_ms: int) -> None:
         self._db.executemany(

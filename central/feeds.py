@@ -208,7 +208,7 @@ class Book:
     every_s: float
     refresh_s: float
     _pages: dict[str, _Page] = field(default_factory=lambda: defaultdict(lambda: _Page(b"", -1e9)))
-    _strays: set[str] = field(default_factory=set)
+    _strays: dict[str, None] = field(default_factory=dict)
 
     def forget(self) -> None:
         """Publish everything again: the broker may have lost it."""
@@ -216,7 +216,7 @@ class Book:
 
     def found(self, topic: str) -> None:
         """Note a retained topic that the broker still shows, whoever published it."""
-        self._strays.add(topic)
+        self._strays[topic] = None
 
     def due(self, feeds: Mapping[str, Feed], now: float) -> Iterator[tuple[str, bytes]]:
         """Give what is to be published now; an empty payload empties its topic."""

@@ -13,15 +13,13 @@ inserted only, and the watermark moves; only after its commit may anything be ac
 One writer: `central run` holds the ledger; commands read it beside it.
 """
 
-import hashlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
-import msgspec
 import sqlite_utils
 
 from central import aggregate, reading, spans
@@ -31,15 +29,18 @@ from central.counting import Bucket, Counting, Understood
 from central.errors import LedgerUnreadable, LedgerUnwritable
 from central.keys import SEQ_MAX, key_of, read_key
 from central.noticing import Noticing
-from central.rows import NO_HASH, UNREAD, Fresh, fresh_of, row_of
+from central.rows import UNREAD, Fresh, fresh_of, row_of
 from central.schema import migrations
+from central.sifting import runs, sort, stretches
 from central.streams import Stream, Streams
 from central.understanding import understand
 from gateway import contract
 from gateway.contract import Entry, Hello, Mark
 
-_RUN_GAP: Final = 256
-"""Sequences further apart than this in one message are looked up apart."""
+_LOST_TOLD: Final = 100
+"""Ranges taken for lost that a mark names."""
+_ERASED: Final = 20_000
+"""Entries looked at in one portion when sealed parts reach their day."""
 _INSERT: Final = (
     "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING"
 )
@@ -70,6 +71,7 @@ class Ledger:
         self._counting = Counting(self._db, self._streams, self.calendar)
         self._noticing = Noticing(self._db, self._streams)
         self._safe: Mapping[str, int] = {}
+        self._safe_lost: Mapping[str, Sequence[spans.Span]] = {}
         self._count_waiting()
 
     @classmethod
@@ -95,7 +97,13 @@ class Ledger:
             return tuple(self._take(parcel, arrived_ms) for parcel in parcels)
 
     def _take(self, parcel: Parcel, arrived_ms: int) -> Absorbed:
-        groups, repeats, conflicts = self._group(parcel, arrived_ms)
+        groups, repeats, contradicting, refused = sort(parcel)
+        for reason, payload in refused:
+            self._noticing.refuse(_place(parcel), reason, payload, arrived_ms)
+        conflicts = sum(
+            self._conflict(self._streams.get(name, *_place(parcel)), parcel, fresh, arrived_ms)
+            for name, fresh in contradicting
+        )
         understood: list[Understood] = []
         waiting = new = 0
         for name, group in groups.items():
@@ -117,48 +125,6 @@ class Ledger:
         marks = tuple(self.mark(name) for name in groups)
         return Absorbed(new, repeats, conflicts, waiting, marks, frozenset(moved))
 
-    def _group(
-        self, parcel: Parcel, arrived_ms: int
-    ) -> tuple[dict[str, dict[int, Fresh]], int, int]:
-        """Sort a parcel's entries by stream and sequence; count its own repeats and conflicts."""
-        groups: dict[str, dict[int, Fresh]] = {}
-        repeats = conflicts = 0
-        for found in self._envelopes(parcel, arrived_ms):
-            stream, fresh = found
-            group = groups.setdefault(stream, {})
-            other = group.setdefault(fresh.seq, fresh)
-            if other is fresh:
-                continue
-            if other.hash == fresh.hash:
-                repeats += 1
-            else:
-                at = self._streams.get(stream, *_place(parcel))
-                conflicts += self._conflict(at, parcel, fresh, arrived_ms)
-        return groups, repeats, conflicts
-
-    def _envelopes(self, parcel: Parcel, arrived_ms: int) -> Iterator[tuple[str, Fresh]]:
-        for entry in parcel.entries:
-            try:
-                digest = bytes.fromhex(contract.hash_of(entry))
-            except (OverflowError, ValueError) as error:
-                self._noticing.refuse(
-                    _place(parcel), str(error), contract.encode(entry), arrived_ms
-                )
-                continue
-            if entry.seq > SEQ_MAX:
-                self._noticing.refuse(
-                    _place(parcel), "sequence too high", contract.encode(entry), arrived_ms
-                )
-                continue
-            yield entry.stream, Fresh(entry.seq, digest, bytes.fromhex(entry.prev), entry)
-        for raw in parcel.unread:
-            try:
-                key = msgspec.json.decode(raw, type=_Key)
-            except contract.UNREADABLE as error:
-                self._noticing.refuse(_place(parcel), str(error), raw, arrived_ms)
-                continue
-            yield key.stream, Fresh(key.seq, hashlib.sha256(raw).digest(), NO_HASH, None, raw)
-
     def _sift(
         self, stream: Stream, group: dict[int, Fresh]
     ) -> tuple[list[Fresh], int, list[Fresh]]:
@@ -167,7 +133,7 @@ class Ledger:
         if numbers[0] > stream.top:
             return [group[seq] for seq in numbers], 0, []
         held: dict[int, tuple[bytes, str]] = {}
-        for low, high in _runs(numbers):
+        for low, high in runs(numbers):
             for key, digest, kind in self._db.execute(
                 "SELECT key, hash, kind FROM entry WHERE key BETWEEN ? AND ?",
                 (key_of(stream.number, low), key_of(stream.number, high)),
@@ -206,7 +172,7 @@ class Ledger:
         for one in fresh:
             if stream.lost and spans.contains(stream.lost, one.seq):
                 self._streams.found_again(stream, one.seq)
-        stream.fill([one.seq for one in fresh])
+        stream.fill(stretches([one.seq for one in fresh]))
         if fresh[-1].seq > stream.top:
             stream.top, stream.top_hash = fresh[-1].seq, fresh[-1].hash
         self._cover(stream, understood)
@@ -262,6 +228,8 @@ class Ledger:
                     self._noticing.alert(stream, seq, body)
                 case contract.Started():
                     self._noticing.start(stream, body, arrived_ms)
+                case contract.Answered():
+                    self._noticing.answer(stream, body, arrived_ms)
                 case contract.Tombstone():
                     lost = self._streams.get(body.stream, *stream.place)
                     self._lose(lost, body.first, body.last, body.reason, arrived_ms)
@@ -328,14 +296,24 @@ class Ledger:
             self._noticing.trouble("lost", stream.id, first, stream.place, detail, arrived_ms)
 
     def mark(self, stream: str) -> Mark:
-        """Tell how far a stream has come."""
+        """Tell how far a stream has come; nothing is safe that this ledger does not hold, too."""
         known = self._streams.find(stream)
-        committed = known.committed if known else 0
-        return Mark(stream=stream, committed=committed, safe=self._safe.get(stream, 0))
+        if known is None:
+            return Mark(stream=stream, committed=0, safe=0)
+        safe = min(known.committed, self._safe.get(stream, 0))
+        for first, last in self._safe_lost.get(stream, ()):
+            # What a backup took for lost and has turned up since is in the ledger alone.
+            if (found := next(spans.holes(known.lost, first, last), None)) is not None:
+                safe = min(safe, found[0] - 1)
+                break
+        lost = tuple(span for span in known.lost[:_LOST_TOLD] if span[1] <= known.committed)
+        return Mark(stream=stream, committed=known.committed, safe=safe, lost=lost)
 
-    def promise(self, safe: Mapping[str, int]) -> None:
-        """Take over what the oldest kept backup holds: gates may delete up to it."""
-        self._safe = dict(safe)
+    def promise(
+        self, safe: Mapping[str, int], lost: Mapping[str, Sequence[spans.Span]] | None = None
+    ) -> None:
+        """Take over what every kept backup holds, and what one took for lost."""
+        self._safe, self._safe_lost = dict(safe), dict(lost or {})
 
     def heard(self, hours: Iterable[tuple[str, str, int]]) -> None:
         """Note that gates were heard of: compound, gate, hours since 1970 UTC."""
@@ -346,16 +324,30 @@ class Ledger:
 
     def erase_sealed(self, before_ms: int) -> int:
         """Erase the sealed parts that arrived before a moment; the chain still verifies."""
-        with self._transaction():
-            erased = self._db.execute(
-                "UPDATE entry SET sealed = NULL WHERE sealed IS NOT NULL AND arrived_ms < ?",
-                (before_ms,),
-            ).rowcount
-            erased += self._db.execute(
-                "UPDATE conflict SET sealed = NULL WHERE sealed IS NOT NULL AND arrived_ms < ?",
-                (before_ms,),
-            ).rowcount
+        erased = 0
+        after: int | None = -1
+        while after is not None:
+            more, after = self.erase_portion(before_ms, after)
+            erased += more
         return erased
+
+    def erase_portion(self, before_ms: int, after: int) -> tuple[int, int | None]:
+        """Erase among the next entries; give how many, and after which to go on, if any.
+
+        The loop that gates wait for asks for a portion each tick: years of entries take minutes.
+        """
+        (last,) = self._db.execute(
+            "SELECT max(key) FROM (SELECT key FROM entry WHERE key > ? ORDER BY key LIMIT ?)",
+            (after, _ERASED),
+        ).fetchone()
+        old = "SET sealed = NULL WHERE sealed IS NOT NULL AND arrived_ms < ?"
+        with self._transaction():
+            if last is None:
+                return self._db.execute(f"UPDATE conflict {old}", (before_ms,)).rowcount, None
+            erased = self._db.execute(
+                f"UPDATE entry {old} AND key > ? AND key <= ?", (before_ms, after, last)
+            ).rowcount
+        return erased, last
 
     # --- Reading ---
 
@@ -400,13 +392,6 @@ class Ledger:
             raise
 
 
-class _Key(msgspec.Struct, frozen=True):
-    """The least that can be read of an entry: its name."""
-
-    stream: contract.StreamId
-    seq: Annotated[int, msgspec.Meta(ge=1, le=SEQ_MAX)]
-
-
 def connect(path: str) -> sqlite3.Connection:
     """Open a ledger's file for writing and bring its tables up to date."""
     try:
@@ -426,17 +411,6 @@ def connect(path: str) -> sqlite3.Connection:
 
 def _place(parcel: Parcel) -> tuple[str, str]:
     return parcel.compound, parcel.gate
-
-
-def _runs(numbers: list[int]) -> Iterator[tuple[int, int]]:
-    """Cut sorted numbers where the next is far away."""
-    first = last = numbers[0]
-    for number in numbers[1:]:
-        if number - last > _RUN_GAP:
-            yield first, last
-            first = number
-        last = number
-    yield first, last
 
 
 def _understand(stream: Stream, fresh: Fresh) -> Understood | None:

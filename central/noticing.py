@@ -47,6 +47,14 @@ class Noticing:
             },
         )  # fmt: skip
 
+    def answer(self, stream: Stream, body: contract.Answered, arrived_ms: int) -> None:
+        """Note that a gate has taken what was asked of it."""
+        self._db.execute(
+            "UPDATE command SET answered_ms = ?, outcome = ?"
+            " WHERE id = ? AND compound = ? AND gate = ? AND answered_ms IS NULL",
+            (arrived_ms, body.outcome, body.command, *stream.place),
+        )
+
     def start(self, stream: Stream, body: contract.Started, arrived_ms: int) -> None:
         """Look for a fork: an identity that two starts go on from, or one that went on itself."""
         if body.before is None:

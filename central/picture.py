@@ -59,6 +59,7 @@ def _open_alarms(db: sqlite3.Connection, own: Iterable[Alarm], at_ms: int) -> tu
         " WHERE understood = 0 GROUP BY compound, gate"
     ):
         found.append(alarms.of_condition("waiting", compound, gate, since_ms))
+    found += alarms.of_flood(found, at_ms)
     return tuple(sorted(found, key=lambda one: (one.compound, one.gate, one.alert)))
 
 

@@ -46,7 +46,7 @@ def fresh_of(stream: str, seq: int, row: sqlite3.Row) -> Fresh | None:
     if row["kind"] == UNREAD:
         try:
             entry = contract.decode_entry(row["open"])
-            digest = bytes.fromhex(contract.hash_of(entry))
+            digest = contract.digest_of(entry)
         except (NotUnderstood, OverflowError, ValueError):
             return None
         return Fresh(seq, digest, bytes.fromhex(entry.prev), entry)

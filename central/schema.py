@@ -113,9 +113,29 @@ CREATE TABLE heard (
 """
 
 
+_SECOND: Final = """
+CREATE TABLE command (
+    id TEXT PRIMARY KEY,
+    compound TEXT NOT NULL, gate TEXT NOT NULL,
+    what TEXT NOT NULL, alert TEXT NOT NULL,
+    by TEXT NOT NULL,                   -- a role, never a name
+    asked_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL,
+    answered_ms INTEGER, outcome TEXT   -- NULL until an entry of the gate's answers
+) WITHOUT ROWID;
+CREATE INDEX command_open ON command(expires_ms) WHERE answered_ms IS NULL
+"""
+
+
 @migrations()  # type: ignore[untyped-decorator]  # sqlite-utils has no types here.
 def first(db: Any) -> None:
     """Create the ledger as of version 0.1."""
     for statement in _FIRST.split(";\n"):
         if statement.strip():
             db.execute(statement)
+
+
+@migrations()  # type: ignore[untyped-decorator]
+def second(db: Any) -> None:
+    """Add what the centre asks of gates."""
+    for statement in _SECOND.split(";\n"):
+        db.execute(statement)

@@ -7,22 +7,23 @@ again; the broker's receive window bounds how much that can be.
 
 import logging
 import queue
-import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
-from central import alarms, arrivals, backup, clock, feeds, picture
+from central import alarms, arrivals, clock, feeds, picture
 from central.alarms import Alarm
 from central.arrivals import Parcel
+from central.asking import Asking
 from central.config import Settings, Site
-from central.errors import BackupFailed, LedgerUnwritable
+from central.errors import LedgerUnwritable
 from central.hearing import Hearing, Place
+from central.keeping import BackedUp, Keeping
 from central.ledger import Absorbed, Ledger
-from central.subscriber import Arrived, Died, Inbox, Link, LinkChanged
-from central.systemd import notify
+from central.subscriber import ECHO, Arrived, Died, Inbox, Link, LinkChanged
+from central.systemd import notify, watchdog_s
 from central.version import VERSION
+from central.watch import Watch
 from gateway import contract
 from gateway.contract import Ack, Health, Hello, Mark, NotUnderstood, Status
 
@@ -33,9 +34,9 @@ _RETRY_S: Final = 1.0
 _DRAIN_S: Final = 5.0
 _FEEDS_HEARD_S: Final = 5.0
 """After so long every retained feed has come."""
-_DAY_S: Final = 86_400.0
-_BACKUP_RETRY_S: Final = 60.0
-_STREAMS_MAX: Final = 100
+_HURRY_S: Final = 0.2
+"""An alert is shown without waiting for the next tick, but no two ticks are closer than this."""
+_STREAMS_MAX: Final = 1000
 _POISON: Final = (ArithmeticError, LookupError, TypeError, ValueError)
 """What a message must be to break the code that reads it, without being a fault of the ledger."""
 
@@ -43,14 +44,6 @@ _POISON: Final = (ArithmeticError, LookupError, TypeError, ValueError)
 @dataclass(frozen=True, slots=True)
 class Stop:
     """Somebody asks the process to end."""
-
-
-@dataclass(frozen=True, slots=True)
-class BackedUp:
-    """A backup is done, or failed."""
-
-    kept: backup.Kept | None
-    failed: str = ""
 
 
 class Centre:
@@ -73,43 +66,56 @@ class Centre:
         self._noted: set[tuple[str, str, int]] = set()
         self._holding: dict[str, int] = {}
         """Conditions of central itself, and since when they hold."""
-        self._kept = backup.NOTHING
-        self._backing_up = False
         self._started_ms = clock.at_ms()
         now = clock.now_s()
-        self._tick_s = self._retry_s = self._backup_s = now
-        self._retention_s = now + 60.0
+        self._keeping = Keeping(settings, ledger, now)
+        self._asking = Asking(ledger.db)
+        self._tick_s = self._ticked_s = self._retry_s = now
         self._feeds_heard_s: float | None = None
 
     # --- The loop ---
 
     def run(self, link: Link) -> Died | None:
         """Turn until asked to stop; return what died when that is why it ends."""
-        self._take_over_backups()
+        self._watch = Watch(link, self._settings.feeds.refresh_s, watchdog_s())
+        self._watch.arm()
+        self._keeping.take_over(self.inbox.put, self._backup_died)
         link.start()
         notify("READY=1")
         stop_s: float | None = None
         while stop_s is None or (self._in_hand and clock.now_s() < stop_s):
             for item in self._queued():
-                match item:
-                    case Arrived():
-                        self._sort(item, link)
-                    case LinkChanged():
-                        self._link_changed(item, link)
-                    case BackedUp():
-                        self._backed_up(item, link)
-                    case Stop():
-                        stop_s = clock.now_s() + _DRAIN_S
-                        notify("STOPPING=1")
-                    case Died():
-                        return item
+                if isinstance(item, Died):
+                    return item
+                if isinstance(item, Stop):
+                    stop_s = clock.now_s() + _DRAIN_S
+                    notify("STOPPING=1")
+                self._take(item, link)
             now = clock.now_s()
             if self._in_hand and now >= self._retry_s:
                 self._work(link)
             if now >= self._tick_s:
                 self._tick(link, now)
+            if (ailment := self._watch.turned(now)) is not None:
+                return Died("mqtt", RuntimeError(ailment))
+        self._watch.close()
         link.stop(self._status(online=False))
         return None
+
+    def _take(self, item: object, link: Link) -> None:
+        match item:
+            case Arrived():
+                self._sort(item, link)
+            case LinkChanged():
+                self._link_changed(item, link)
+            case BackedUp():
+                self._keeping.done(item, clock.now_s(), clock.at_ms())
+                self._promise(link)
+            case _:
+                pass
+
+    def _backup_died(self, error: BaseException) -> None:
+        self.inbox.put(Died("backup", error))
 
     def _queued(self) -> Iterator[object]:
         """Give what is queued; wait for something only when nothing else is due."""
@@ -129,12 +135,15 @@ class Centre:
         if message.topic.startswith(f"{contract.ROOT}/feed/"):
             if message.retained and message.payload:
                 self._book.found(message.topic)
+            elif message.topic == ECHO:
+                self._watch.echoed(clock.now_s())
             link.acknowledge(message)
         elif message.topic == contract.CENTRAL_STATUS:
             self._read_own_status(message, link)
             link.acknowledge(message)
         elif message.topic.endswith("/alert"):
             self._in_hand.insert(0, message)
+            self._tick_s = min(self._tick_s, self._ticked_s + _HURRY_S)
         else:
             self._in_hand.append(message)
 
@@ -170,6 +179,23 @@ class Centre:
 
     def _absorb(self, batch: list[Arrived]) -> dict[Place, dict[str, Mark]]:
         at_ms = clock.at_ms()
+        parcels, hellos = self._read(batch, at_ms)
+        answers: dict[Place, dict[str, Mark]] = {}
+        for parcel, absorbed in self._absorb_parcels(parcels, at_ms):
+            found = answers.setdefault((parcel.compound, parcel.gate), {})
+            found.update({mark.stream: mark for mark in absorbed.marks})
+        for place, hello in hellos:
+            marks = self._ledger.hello(*place, hello, at_ms)
+            self._hearing.hello(place, hello.held)
+            answers.setdefault(place, {}).update({mark.stream: mark for mark in marks})
+        for place, named in answers.items():
+            self._hearing.committed(place, named.values())
+        return answers
+
+    def _read(
+        self, batch: list[Arrived], at_ms: int
+    ) -> tuple[list[tuple[Arrived, Parcel]], list[tuple[Place, Hello]]]:
+        """Read what arrived; note who spoke, and give what must be absorbed and answered."""
         parcels: list[tuple[Arrived, Parcel]] = []
         hellos: list[tuple[Place, Hello]] = []
         for message in batch:
@@ -181,25 +207,19 @@ class Centre:
                 self._refuse(message, str(fault), at_ms)
                 continue
             place = (compound, gate)
+            came_ms = message.at_ms or at_ms
             match said:
                 case Parcel():
-                    self._hearing.spoke(place, at_ms)
+                    self._hearing.spoke(place, came_ms)
                     parcels.append((message, said))
                 case Hello():
-                    self._hearing.spoke(place, at_ms)
+                    self._hearing.spoke(place, came_ms)
                     hellos.append((place, said))
                 case Status():
-                    self._hearing.status(place, said, at_ms, retained=message.retained)
+                    self._hearing.status(place, said, came_ms, retained=message.retained)
                 case Health():
-                    self._hearing.health(place, said, at_ms, retained=message.retained)
-        answers: dict[Place, dict[str, Mark]] = {}
-        for parcel, absorbed in self._absorb_parcels(parcels, at_ms):
-            found = answers.setdefault((parcel.compound, parcel.gate), {})
-            found.update({mark.stream: mark for mark in absorbed.marks})
-        for place, hello in hellos:
-            marks = self._ledger.hello(*place, hello, at_ms)
-            answers.setdefault(place, {}).update({mark.stream: mark for mark in marks})
-        return answers
+                    self._hearing.health(place, said, came_ms, retained=message.retained)
+        return parcels, hellos
 
     def _absorb_parcels(
         self, parcels: list[tuple[Arrived, Parcel]], at_ms: int
@@ -240,6 +260,7 @@ class Centre:
     def _link_changed(self, change: LinkChanged, link: Link) -> None:
         log.info("The broker's link changed.", extra={"CENTRAL_REASON": change.reason})
         if change.connected:
+            self._watch.connected(clock.now_s())
             self._say_online(link)
             self._book.forget()
             self._feeds_heard_s = clock.now_s() + _FEEDS_HEARD_S
@@ -258,7 +279,7 @@ class Centre:
     # --- Each tick ---
 
     def _tick(self, link: Link, now: float) -> None:
-        self._tick_s = now + self._settings.feeds.every_s / 2
+        self._ticked_s, self._tick_s = now, now + self._settings.feeds.every_s / 2
         at_ms = clock.at_ms()
         if self._feeds_heard_s is not None and now >= self._feeds_heard_s:
             self._feeds_heard_s = None
@@ -271,16 +292,10 @@ class Centre:
         if link.connected:
             for topic, payload in self._book.due(feeds.compose(self._scopes, drawn), now):
                 link.publish(topic, payload, retain=True)
+            for place, command in self._asking.due(now, at_ms):
+                link.publish(contract.gate_topic(*place, "command"), command)
         self._say_health(link, drawn)
-        if now >= self._retention_s:
-            self._retain(now, at_ms)
-        if now >= self._backup_s and not self._backing_up:
-            self._backing_up = True
-            threading.Thread(
-                target=self._back_up, args=(at_ms,), name="backup", daemon=True
-            ).start()
-        if link.alive():
-            notify("WATCHDOG=1")
+        self._keeping.tick(now, at_ms, self.inbox.put, self._backup_died)
 
     def _note_hours(self, at_ms: int) -> None:
         """Write down which gates were heard in this hour, once each."""
@@ -298,13 +313,19 @@ class Centre:
 
     def _own_alarms(self, at_ms: int) -> Iterator[Alarm]:
         silent_ms = int(self._settings.feeds.silent_s * 1000)
-        for place in self._site.gates:
-            since = (self._hearing.of(place).last_ms or self._started_ms) + silent_ms
-            if at_ms > since:
-                yield alarms.of_condition("silent", *place, since)
+        silent = {
+            place: (self._hearing.of(place).last_ms or self._started_ms) + silent_ms
+            for place in self._site.gates
+        }
+        silent = {place: since for place, since in silent.items() if at_ms > since}
+        yield from alarms.of_silence(silent, len(self._site.gates))
         for place in self._hearing.places():
             if place not in self._site.gates:
                 yield alarms.of_condition("unexpected", *place, self._started_ms)
+        if self._keeping.overdue(clock.now_s()):
+            self._holding.setdefault("backup", at_ms)
+        else:
+            self._holding.pop("backup", None)
         for condition, since in self._holding.items():
             yield alarms.of_condition(condition, alarms.CENTRAL, alarms.CENTRAL, since)
 
@@ -319,63 +340,14 @@ class Centre:
             "gates_heard": len(drawn.heard_now & frozenset(self._site.gates)),
             "gates_expected": len(self._site.gates),
             "backups": {
-                "count": self._kept.count,
-                "oldest": self._kept.oldest,
-                "newest": self._kept.newest,
-                "same_device": self._same_device(),
+                "count": self._keeping.kept.count,
+                "oldest": self._keeping.kept.oldest,
+                "newest": self._keeping.kept.newest,
+                "same_device": self._keeping.same_device,
             },
         }
 
-    # --- Backups and retention ---
-
-    def _directory(self) -> Path:
-        return Path(self._settings.backup.directory)
-
-    def _same_device(self) -> bool:
-        return backup.same_device(self._settings.ledger_path, self._directory())
-
-    def _take_over_backups(self) -> None:
-        self._kept = backup.keep(self._directory())
-        self._ledger.promise(self._kept.safe)
-        if self._same_device():
-            log.warning("The backups are on the ledger's own device: one dead disk takes both.")
-        if self._kept.newest:
-            age_s = (clock.at_ms() - backup.made_ms(self._kept.newest)) / 1000
-            self._backup_s = clock.now_s() + max(0.0, self._settings.backup.every_s - age_s)
-
-    def _back_up(self, at_ms: int) -> None:
-        try:
-            kept = backup.make(
-                self._settings.ledger_path, self._directory(), self._settings.backup.count, at_ms
-            )
-            self.inbox.put(BackedUp(kept))
-        except BackupFailed as error:
-            self.inbox.put(BackedUp(None, str(error)))
-        except BaseException as error:  # noqa: BLE001 - a thread's entry: report and end.
-            self.inbox.put(Died("backup", error))
-
-    def _backed_up(self, done: BackedUp, link: Link) -> None:
-        self._backing_up = False
-        every_s = self._settings.backup.every_s
-        if done.kept is None:
-            log.error("A backup failed.", extra={"CENTRAL_REASON": done.failed})
-            self._holding.setdefault("backup", clock.at_ms())
-            self._backup_s = clock.now_s() + min(every_s, _BACKUP_RETRY_S)
-            return
-        self._holding.pop("backup", None)
-        self._backup_s = clock.now_s() + every_s
-        self._kept = done.kept
-        self._ledger.promise(done.kept.safe)
+    def _promise(self, link: Link) -> None:
+        """Tell every gate that spoke what is safe by now."""
         for place, streams in self._streams.items():
-            marks = [self._ledger.mark(stream) for stream in streams]
-            self._answer(link, place, marks)
-
-    def _retain(self, now: float, at_ms: int) -> None:
-        self._retention_s = now + _DAY_S
-        before_ms = at_ms - int(self._settings.retention.sealed_days * _DAY_S * 1000)
-        try:
-            erased = self._ledger.erase_sealed(before_ms)
-        except LedgerUnwritable:
-            self._retention_s = now + 60.0
-            return
-        log.info("Sealed parts reached their day.", extra={"CENTRAL_ERASED": erased})
+            self._answer(link, place, [self._ledger.mark(stream) for stream in streams])

@@ -36,10 +36,10 @@ class Stream:
         """Compound and gate: those of its `started`, or of the topic until that came."""
         return self.compound, self.gate
 
-    def fill(self, sequences: Iterable[int]) -> None:
+    def fill(self, held: Iterable[spans.Span]) -> None:
         """Take note of entries that are now held."""
-        for seq in sequences:
-            spans.add(self.filled, seq, seq)
+        for first, last in held:
+            spans.add(self.filled, first, last)
         self.committed = spans.contiguous(self.filled)
 
 

@@ -22,6 +22,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from central import clock
 from central.config import Broker, secret
 from central.errors import SettingsRefused
 from gateway import contract
@@ -34,6 +35,8 @@ WORDS: Final = ("entries", "alert", "hello", "status", "health")
 _IN_FLIGHT_MAX: Final = 200
 """Messages that the broker may have on their way to us, hence in the inbox."""
 _FEEDS: Final = f"{contract.ROOT}/feed/#"
+ECHO: Final = contract.feed_topic("total", "now")
+"""Published by us at least each `refresh_s`, and heard back as long as the link is what it says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,8 @@ class Arrived:
     mid: int
     turn: int
     """Which connection it came by."""
+    at_ms: int = 0
+    """When it came: a message that must wait in hand says nothing new of its gate; 0: just now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +180,7 @@ class Link:
         self._turn += 1
         self.connected = True
         topics = [f"{contract.ROOT}/gate/+/+/{word}" for word in WORDS]
-        client.subscribe([(topic, 1) for topic in (*topics, contract.CENTRAL_STATUS, _FEEDS)])
+        client.subscribe([(topic, 1) for topic in (*topics, contract.CENTRAL_STATUS, _FEEDS, ECHO)])
         self.inbox.put(LinkChanged(True, "connected"))
 
     @_reported
@@ -190,9 +195,9 @@ class Link:
     @_reported
     def _on_message(self, _: Any, __: Any, message: mqtt.MQTTMessage) -> None:
         mid = message.mid if message.qos else 0
-        self.inbox.put(
-            Arrived(message.topic, bytes(message.payload), bool(message.retain), mid, self._turn)
-        )
+        at_ms = clock.at_ms()
+        retained, body = bool(message.retain), bytes(message.payload)
+        self.inbox.put(Arrived(message.topic, body, retained, mid, self._turn, at_ms))
 
     @_reported
     def _on_subscribe(self, _: Any, __: Any, ___: Any, codes: list[ReasonCode], *____: Any) -> None:

@@ -24,6 +24,15 @@ def notify(*lines: str) -> bool:
     return True
 
 
+def watchdog_s() -> float | None:
+    """Give the longest that the service manager waits for WATCHDOG=1; None when it does not."""
+    pid = os.environ.get("WATCHDOG_PID", "")
+    usec = os.environ.get("WATCHDOG_USEC", "")
+    if not usec.isdigit() or (pid and pid != str(os.getpid())):
+        return None
+    return int(usec) / 1_000_000
+
+
 class KeyValueFormatter(logging.Formatter):
     """One line a record: level, sentence, then the fields as `key=value`."""
 

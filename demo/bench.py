@@ -5,11 +5,13 @@ broker and no centre, as after a cut of the line. Memory is proportional (PSS): 
 between processes is shared out.
 """
 
+import contextlib
 import json
 import os
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from typing import Any
 import click
 import msgspec
 
-from demo import broker, settings
+from demo import backlog, broker, settings, wear
 from demo.children import ChildLost, Children, free_port
 from demo.live import say
 from demo.run import UP_S, gate_spec
@@ -99,10 +101,10 @@ def idle_gate(folder: Path, seconds: float, warm_up_s: float) -> dict[str, Any]:
         children.start("broker", [broker.find_mosquitto(), "-c", str(configuration)])
         simulator = [*settings.PYTHON, "demo.simulator", str(folder / "simulator.json")]
         devices = children.start("simulator", simulator, restarts=False, pipes=True)
-        _wait(children, lambda: bool(devices.lines()))
+        wait_for(children, lambda: bool(devices.lines()))
         gate = [*settings.PYTHON, "gateway", "run", "--config", str(site.settings(site.gates[0]))]
         gateway = children.start("gateway", gate, notifies=True, restarts=False)
-        _wait(children, children.ready)
+        wait_for(children, children.ready)
         say(f"Up; measuring {seconds:.0f} s after {warm_up_s:.0f} s of settling.")
         time.sleep(warm_up_s)
         assert gateway.process is not None
@@ -112,7 +114,8 @@ def idle_gate(folder: Path, seconds: float, warm_up_s: float) -> dict[str, Any]:
         children.stop()
 
 
-def _wait(children: Children, come: Any) -> None:
+def wait_for(children: Children, come: Any) -> None:
+    """Wait until something is so, while no process dies; raises ChildLost."""
     until = time.monotonic() + UP_S
     while not come():
         children.watch()
@@ -121,17 +124,17 @@ def _wait(children: Children, come: Any) -> None:
         time.sleep(0.1)
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option("--seconds", type=click.FloatRange(min=1), default=30.0, help="Measure for so long.")
 @click.option("--warm-up", type=click.FloatRange(min=0), default=10.0, help="Wait before that.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def main(seconds: float, warm_up: float, as_json: bool) -> None:
-    """Measure memory and CPU of one idle gate on this machine."""
-    folder = Path(tempfile.mkdtemp(prefix="gatepost-bench-"))
-    try:
+@click.pass_context
+def main(ctx: click.Context, seconds: float, warm_up: float, as_json: bool) -> None:
+    """Measure memory and CPU of one idle gate on this machine; or what a command names."""
+    if ctx.invoked_subcommand is not None:
+        return
+    with _folder() as folder:
         found = idle_gate(folder, seconds, warm_up)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     if as_json:
         click.echo(json.dumps(found))
         return
@@ -141,6 +144,62 @@ def main(seconds: float, warm_up: float, as_json: bool) -> None:
             f"{row['process']:<16} {row['cpu_percent_of_a_core']:>18} "
             f"{row['pss_mb']:>9} {row['rss_mb']:>9}"
         )
+
+
+@main.command("backlog")
+@click.option("--entries", type=click.IntRange(1000), default=100_000, help="Written before.")
+@click.option("--alerts", type=click.IntRange(1, backlog.LANES), default=9, help="Raised in it.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def backlog_command(entries: int, alerts: int, as_json: bool) -> None:
+    """Measure how fast a backlog drains, and how soon an alert in its midst is seen."""
+    with _folder() as folder:
+        found = backlog.run(folder, entries, alerts)
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    bare, drain, alarms = found["bare_subscriber"], found["drain"], found["alerts"]
+    click.echo(f"{found['entries']} entries of {found['bytes_an_entry']} bytes on the wire")
+    click.echo(
+        f"a bare paho subscriber takes {bare['entries_s']} entries/s "
+        f"({bare['messages_s']} messages/s), {bare['entries_per_core_s']} a second of its core"
+    )
+    click.echo(
+        f"the backlog drains at {drain['entries_s']} entries/s in {drain['seconds']} s; of its core"
+        f" the centre makes {drain['centre_entries_per_core_s']} a second,"
+        f" the gate {drain['gate_entries_per_core_s']}"
+    )
+    told = ", ".join(f"{delay:.2f}" for delay in alarms["seconds"])
+    click.echo(f"from unplugging to the alarm's feed: median {alarms['median_s']:.2f} s of {told}")
+
+
+@main.command("wear")
+@click.option("--variants", is_flag=True, help="Also with other pragmas than ours.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def wear_command(variants: bool, as_json: bool) -> None:
+    """Measure how many bytes reach the card for an entry and in a day (needs root)."""
+    try:
+        with _folder() as folder:
+            found = wear.run(folder, variants=variants)
+    except wear.NoCard as error:
+        raise click.ClickException(str(error)) from error
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    for name, count in found["bytes_an_entry"].items():
+        click.echo(f"{name:<26} {count:>8} bytes an entry")
+    for name, count in found.get("alone_otherwise", {}).items():
+        click.echo(f"alone, {name:<26} {count:>8} bytes an entry")
+    told = ", ".join(f"{name} {count}" for name, count in found["megabytes_a_day"].items())
+    click.echo(f"a day of {wear.PASSAGES_A_DAY} passages, MB: {told}")
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="gatepost-bench-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import tty
 from pathlib import Path
 
 from drivers import thermometer
+from drivers.driver import load
 
 FRAME_S = 0.1
 REFRESH_S = 0.5
@@ -19,7 +20,7 @@ class SerialThermometer:
     """A thermometer on a pseudo-terminal, sending frames like the real module."""
 
     def __init__(self, driver: str, link: Path, chance: random.Random) -> None:
-        self._driver = thermometer.load(driver)
+        self._driver = load(driver, thermometer.Thermometer)
         self._chance = chance
         self._master, self._slave = os.openpty()
         tty.setraw(self._slave)

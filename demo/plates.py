@@ -1,6 +1,7 @@
 """How many of the plates that came were read, and read right: the journals' seals beside the truth.
 
-Only the demo can do this: it made the vault's key, and it knows what truly stood on each plate.
+Only the demo can do this: it made the vault's key and the desks', and it knows what truly stood on
+each plate.
 """
 
 import json
@@ -12,10 +13,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import cv2
+import msgspec
+import numpy as np
 from nacl.public import PrivateKey, SealedBox
+from nacl.secret import SecretBox
 
 Lane = tuple[str, str]
 """Compound and lane."""
+Status = tuple[str, str, bool]
+"""A passage's plate: its status, its text, and whether its picture lies on the gate's desk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,8 @@ class Score:
     """And what it said is what stood there."""
     best_right: int
     """The best text was right, sure or not: what the guard finds already filled in."""
+    pictured: int
+    """A crop of the plate, which opens as a picture, lies on the gate's desk."""
 
     def as_json(self) -> dict[str, Any]:
         """Give the score for the demo's result."""
@@ -37,25 +46,29 @@ class Score:
             "read_pct": _share(self.read, self.vehicles),
             "read_right_pct": _share(self.right, self.read),
             "best_text_right_pct": _share(self.best_right, self.vehicles),
+            "pictured_pct": _share(self.pictured, self.vehicles),
         }
 
 
-def score(journals: dict[str, Path], truth: Path, key: Path) -> Score:
+def score(journals: dict[str, Path], truth: Path, key: Path, desk_key: Path) -> Score:
     """Set the plates of each lane beside the vehicles that truly came, in their order."""
     came = _truth(truth)
     box = SealedBox(PrivateKey(bytes.fromhex(key.read_text())))
-    vehicles = read = right = best_right = 0
-    for lane, seen in _seen(journals, box).items():
+    desk_box = SecretBox(bytes.fromhex(desk_key.read_text()))
+    pictures = set().union(*(_pictured(path, desk_box) for path in journals.values()))
+    vehicles = read = right = best_right = pictured = 0
+    for lane, seen in _seen(journals, box, pictures).items():
         if len(seen) != len(came[lane]):
             continue  # The counts differ, which is told elsewhere: no order to go by.
-        for (status, text), plates in zip(seen, came[lane], strict=True):
+        for (status, text, picture), plates in zip(seen, came[lane], strict=True):
             if not plates:
                 continue
             vehicles += 1
             best_right += text in plates
             read += status == "read"
             right += status == "read" and text in plates
-    return Score(vehicles, read, right, best_right)
+            pictured += picture
+    return Score(vehicles, read, right, best_right, pictured)
 
 
 def _truth(path: Path) -> dict[Lane, list[list[str]]]:
@@ -67,10 +80,22 @@ def _truth(path: Path) -> dict[Lane, list[list[str]]]:
     return came
 
 
+def _pictured(journal: Path, box: SecretBox) -> set[str]:
+    """Name the passages whose plate's picture lies on the desk beside a journal."""
+    found = set()
+    desk = journal.with_name("desk.db")
+    with closing(sqlite3.connect(f"file:{quote(str(desk))}?mode=ro", uri=True)) as notes:
+        for ref, sealed in notes.execute("SELECT ref, box FROM note"):
+            crop = msgspec.msgpack.decode(box.decrypt(sealed)).get("crop", b"")
+            if crop and cv2.imdecode(np.frombuffer(crop, np.uint8), cv2.IMREAD_COLOR) is not None:
+                found.add(ref)
+    return found
+
+
 def _seen(
-    journals: dict[str, Path], box: SealedBox[PrivateKey]
-) -> dict[Lane, list[tuple[str, str]]]:
-    found: dict[Lane, list[tuple[str, str]]] = {}
+    journals: dict[str, Path], box: SealedBox[PrivateKey], pictures: set[str]
+) -> dict[Lane, list[Status]]:
+    found: dict[Lane, list[Status]] = {}
     sql = (
         "SELECT s.stream || '/' || (e.id - s.base), e.kind, e.open, e.sealed FROM entry e "
         "JOIN stream s ON s.no = (SELECT no FROM stream WHERE base < e.id ORDER BY base DESC "
@@ -88,7 +113,8 @@ def _seen(
                     text = json.loads(box.decrypt(sealed))["text"] if sealed else ""
                     plates[said["passage"]] = (said["status"], text)
         for ref, lane in lanes.items():
-            found.setdefault((compound, lane), []).append(plates.get(ref, ("none", "")))
+            said = plates.get(ref, ("none", ""))
+            found.setdefault((compound, lane), []).append((*said, ref in pictures))
     return found
 
 

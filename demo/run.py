@@ -266,8 +266,9 @@ class Demo:
         result = verdict.as_json(seconds)
         result["decisions_expected"] = self._told.get("decisions", {})
         result["restarts"] = children.restarted
-        truth, key = site.folder / "truth.jsonl", site.folder / "vault.key"
-        result["plates_read"] = score(settings.journals(site), truth, key).as_json()
+        truth, keys = site.folder / "truth.jsonl", ("vault.key", "desk.key")
+        found = score(settings.journals(site), truth, *(site.folder / key for key in keys))
+        result["plates_read"] = found.as_json()
         result["disagreements"] = disagreements
         if self._wishes.as_json:
             say(json.dumps(result, ensure_ascii=False), sys.stdout)

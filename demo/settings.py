@@ -58,6 +58,7 @@ def write(site: Site) -> None:
     key = PrivateKey.generate()
     _write_secret(site.folder / "vault.key", bytes(key).hex())
     _write_secret(site.folder / "table.key", secrets.token_hex(32))
+    _write_secret(site.folder / "desk.key", secrets.token_hex(32))
     (site.folder / "seal.pub").write_text(bytes(key.public_key).hex())
     if site.password is not None:
         _write_secret(site.folder / "password", site.password)
@@ -142,6 +143,9 @@ reconnect_s_max = 2{_login(site)}
 
 [seal]
 public_key_file = {_q(site.folder / "seal.pub")}
+
+[desk]
+key_file = {_q(site.folder / "desk.key")}
 
 [screen]
 listen = "127.0.0.1:{gate.port}"

@@ -5,84 +5,95 @@
   no new picture for so long is said to be stale; without it a picture may stand for ever.
 - `video:///path?loop=0`: a file, played at its own rate; frames that come due while nobody looks
   are skipped, never queued.
+- `rtsp://[NAME@]HOST/PATH`: a stream, over TCP.
+- `http://[NAME@]HOST/PATH?every_s=0.5` or `https://`: a stream of JPEGs, or one picture for each
+  question, asked so often; the camera's answer tells which. Other parameters go to the camera.
+- `v4l2:///dev/video0?width=1280&height=720&rate=15`: a camera at USB or on the board.
 
-A picture is never waited for: `newest` gives a Frame, a Fault, or None when there is nothing new.
+The password of a stream is given beside its address, never in it. A picture is never waited for:
+`newest` gives a Frame, a Fault, or None when there is nothing new.
 """
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
 from time import monotonic  # noqa: TID251 - the edge: a frame is stamped where it comes in.
-from typing import Final, Protocol, TypeAlias
+from typing import Final
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
 from drivers.address import read_address
 from drivers.errors import SourceRefused
+from drivers.frames import FILE_BYTES_MAX, Camera, Fault, Frame, decode
+from drivers.http_camera import HttpSource
+from drivers.streams import StreamCamera, rtsp, v4l2
 
-Picture: TypeAlias = NDArray[np.uint8]
+__all__ = ["Camera", "Fault", "Frame", "decode", "open_camera"]
 
 ENDINGS: Final = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
-FILE_BYTES_MAX: Final = 20_000_000
-PIXELS_MAX: Final = 40_000_000
-SIDE_MIN: Final = 16
-"""A picture narrower than this shows nothing."""
-TAIL_BYTES: Final = 1024
 OPEN_MS_MAX: Final = 3000
+EVERY_S: Final = 0.5
 REOPEN_S: Final = 2.0
 
 
-class Fault(Enum):
-    """Why there is no picture; a small closed set, counted per camera."""
-
-    FOLDER_GONE = "folder_gone"
-    FILE_GONE = "file_gone"
-    NOT_A_PICTURE = "not_a_picture"
-    STALE = "stale"
-    ENDED = "ended"
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """A picture, blue-green-red, and when it was had."""
-
-    picture: Picture = field(repr=False)
-    taken_s: float
-    """Monotonic."""
-    name: str
-    """The file, or the frame's number: for a log line, never shown."""
-
-
-class Camera(Protocol):
-    """A source of pictures."""
-
-    fed_s: float | None
-    """When the source last sent a picture, be it the same as before."""
-
-    def newest(self) -> Frame | Fault | None:
-        """Give the newest picture if it is not the one given before; never blocks above 3 s."""
-
-    def close(self) -> None:
-        """Let go of the source."""
-
-
-def open_camera(url: str, clock: Callable[[], float] = monotonic) -> Camera:
+def open_camera(url: str, clock: Callable[[], float] = monotonic, password: str = "") -> Camera:
     """Open a camera's address; raises SourceRefused when it is none. A dead source is a Fault."""
     scheme = url.partition("://")[0]
     try:
-        if scheme == "folder":
-            path, values = read_address(url, {"stale_s": "0"})
-            return FolderCamera(Path(path), float(values["stale_s"]), clock)
-        if scheme == "video":
-            path, values = read_address(url, {"loop": "0"})
-            return VideoCamera(Path(path), clock, loops=values["loop"] == "1")
+        match scheme:
+            case "folder":
+                path, values = read_address(url, {"stale_s": "0"})
+                return FolderCamera(Path(path), float(values["stale_s"]), clock)
+            case "video":
+                path, values = read_address(url, {"loop": "0"})
+                return VideoCamera(Path(path), clock, loops=values["loop"] == "1")
+            case "v4l2":
+                path, values = read_address(url, {"width": "1280", "height": "720", "rate": "15"})
+                size = [int(values[key]) for key in ("width", "height", "rate")]
+                return StreamCamera(v4l2(path, size[0], size[1], size[2]), clock)
+            case "rtsp":
+                place, name = _named(url)
+                return StreamCamera(rtsp(_with_password(place, name, password)), clock)
+            case "http" | "https":
+                place, name = _named(url)
+                place, every_s = _every(place)
+                return StreamCamera(HttpSource(place, name, password, every_s), clock)
     except ValueError as error:
-        raise SourceRefused(f"camera source {url!r}: {error}") from error
-    raise SourceRefused(f"camera source {url!r}: folder:///PATH or video:///PATH is wanted")
+        raise SourceRefused(f"camera source {scheme}://...: {error}") from error
+    raise SourceRefused(
+        f"camera source {scheme!r}: folder:, video:, v4l2:, rtsp:, http: or https: is wanted"
+    )
+
+
+def _named(url: str) -> tuple[str, str]:
+    """Take the user's name out of an address; raises ValueError."""
+    parts = urlsplit(url)
+    if parts.password is not None:
+        raise ValueError("it holds a password, which belongs into password_credential")
+    if not parts.hostname:
+        raise ValueError("it names no host")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    place = host if parts.port is None else f"{host}:{parts.port}"
+    return urlunsplit((parts.scheme, place, parts.path, parts.query, "")), parts.username or ""
+
+
+def _with_password(place: str, name: str, password: str) -> str:
+    if not name:
+        return place
+    own = f"{quote(name, safe='')}:{quote(password, safe='')}@"
+    return place.replace("://", f"://{own}", 1)
+
+
+def _every(place: str) -> tuple[str, float]:
+    """Take our own parameter out of what goes to the camera."""
+    parts = urlsplit(place)
+    kept = [each for each in parts.query.split("&") if not each.startswith("every_s=")]
+    own = [each[8:] for each in parts.query.split("&") if each.startswith("every_s=")]
+    every_s = float(own[0]) if own else EVERY_S
+    if not 0.05 <= every_s <= 60:
+        raise ValueError(f"every_s={own[0]}: seconds from 0.05 to 60 are wanted")
+    return urlunsplit(parts._replace(query="&".join(kept))), every_s
 
 
 # --- A folder -------------------------------------------------------------------------------
@@ -174,30 +185,6 @@ class FolderCamera:
 def _read_bounded(file: Path) -> bytes:
     with file.open("rb") as stream:
         return stream.read(FILE_BYTES_MAX + 1)
-
-
-def decode(data: bytes) -> Picture | None:
-    """Decode a picture's file; None for what is none, is torn, or is absurdly large or small."""
-    if not data or len(data) > FILE_BYTES_MAX or _is_torn(data):
-        return None
-    try:
-        found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:
-        return None
-    if found is None or found.ndim != 3 or found.dtype != np.uint8:
-        return None
-    high, wide = found.shape[:2]
-    return found if min(high, wide) >= SIDE_MIN and high * wide <= PIXELS_MAX else None
-
-
-def _is_torn(data: bytes) -> bool:
-    """Find a picture cut short: a decoder would fill in grey and call it whole."""
-    tail = data[-TAIL_BYTES:]
-    if data.startswith(b"\xff\xd8"):
-        return b"\xff\xd9" not in tail
-    if data.startswith(b"\x89PNG"):
-        return b"IEND" not in tail
-    return False
 
 
 # --- A video --------------------------------------------------------------------------------

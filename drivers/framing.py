@@ -1,12 +1,12 @@
 """Bytes into frames, for every device of a line: where a frame begins, ends and is believed.
 
 Law: after a refused frame the search goes on one byte further, so a frame is never lost for
-junk that stood before it. "Not enough bytes" is a value. Frames come out the same however the
-bytes were split into chunks. No clock, no port.
+junk that stood before it; only a line of text that nothing opens is given up as a whole. "Not
+enough bytes" is a value. Frames come out the same however the bytes were split into chunks. No
+clock, no port.
 """
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Generic, Protocol, TypeVar
@@ -46,8 +46,14 @@ class Framing(Protocol):
     def rivals(self, buffer: bytearray, length: int) -> tuple[int, ...] | None:
         """Say where else a frame may begin that this one cannot stand beside; None: wait."""
 
+    def given_up(self, refused: bytes) -> int:
+        """Count the bytes of a refused frame in which no other frame is looked for: 1, mostly."""
+
     def parts(self, frame: bytes) -> tuple[bytes, ...]:
         """Split a frame into what a device sends in answer to each of its polls."""
+
+    def free(self, frame: bytes) -> Sequence[int]:
+        """Name the places of a frame that mark nothing off: what a check alone can vouch for."""
 
 
 def cut(
@@ -84,8 +90,9 @@ def cut(
                 if rivalled:
                     piece = Piece(frame, Refusal.HEADER)
         if isinstance(piece.found, Refusal):
-            del buffer[:1]
-            of_refused = max(of_refused, len(piece.raw)) - 1
+            given_up = framing.given_up(piece.raw)
+            del buffer[:given_up]
+            of_refused = max(of_refused, len(piece.raw)) - given_up
         else:
             del buffer[: len(piece.raw)]
             of_refused = 0
@@ -117,88 +124,3 @@ def _rivalled(
         ):
             return True
     return False
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """A header, a byte that counts the data, the data, and a check byte.
-
-    A frame is believed only when no other right frame begins inside it or one byte behind it. A
-    lost or doubled byte shifts the rest, and once in 256 times the shifted bytes satisfy a sum;
-    but then the next frame begins at the wrong place, and that gives it away.
-    """
-
-    header: bytes
-    counts: range
-    """Believable values of the count byte, which follows the header."""
-
-    def seek(self, buffer: bytearray) -> int:
-        """Find the header, or its beginning at the buffer's end."""
-        return _seek(buffer, self.header)
-
-    def measure(self, buffer: bytearray) -> int | Refusal | None:
-        """Read the count byte."""
-        head = len(self.header)
-        if len(buffer) <= head:
-            return None
-        if buffer[head] not in self.counts:
-            return Refusal.LENGTH
-        length = head + 1 + buffer[head] + 1
-        return length if len(buffer) >= length else None
-
-    def rivals(self, buffer: bytearray, length: int) -> tuple[int, ...] | None:
-        """Look for headers inside the frame and one byte behind it."""
-        head = len(self.header)
-        if len(buffer) <= length + head:
-            return None
-        places = (*range(1, length), length + 1)
-        return tuple(at for at in places if buffer.startswith(self.header, at))
-
-    def parts(self, frame: bytes) -> tuple[bytes, ...]:
-        """Keep the frame whole: one poll, if any, asks for all of it."""
-        return (frame,)
-
-
-@dataclass(frozen=True, slots=True)
-class Lines:
-    """One line for each poll, in their order, each with its own opening and the same end."""
-
-    openings: tuple[bytes, ...]
-    polls: tuple[bytes, ...]
-    """What asks for each line: a two-wire bus may hand it back in front of the answer."""
-    end: bytes
-    longest: int
-    """Bytes in one line, at most, its end included."""
-
-    def seek(self, buffer: bytearray) -> int:
-        """Find the first opening, or its beginning at the buffer's end."""
-        return _seek(buffer, self.openings[0])
-
-    def measure(self, buffer: bytearray) -> int | Refusal | None:
-        """Walk from line to line; a line that never ends or opens otherwise is refused."""
-        at = 0
-        for opening, poll in zip(self.openings, self.polls, strict=True):
-            stop = buffer.find(self.end, at, at + self.longest)
-            if stop < 0:
-                return Refusal.LENGTH if len(buffer) - at >= self.longest else None
-            if not bytes(buffer[at:stop]).removeprefix(poll).startswith(opening):
-                return Refusal.HEADER
-            at = stop + len(self.end)
-        return at
-
-    def rivals(self, buffer: bytearray, length: int) -> tuple[int, ...] | None:
-        """Name none: a line ends by itself."""
-        del buffer, length
-        return ()
-
-    def parts(self, frame: bytes) -> tuple[bytes, ...]:
-        """Split into lines, each with its end."""
-        return tuple(re.findall(b".*?" + re.escape(self.end), frame, re.DOTALL))
-
-
-def _seek(buffer: bytearray, opening: bytes) -> int:
-    at = buffer.find(opening)
-    if at >= 0:
-        return at
-    kept = (n for n in range(len(opening) - 1, 0, -1) if buffer.endswith(opening[:n]))
-    return len(buffer) - next(kept, 0)

@@ -20,7 +20,8 @@ values unsigned show 655 degrees for what is a frost.
 
 import struct
 
-from drivers.framing import Counted, Refusal
+from drivers.framing import Refusal
+from drivers.framings import Counted
 from drivers.thermometer import Example, Sample, Thermometer
 
 HEADER = b"\x5a\x5a\x45"
@@ -54,6 +55,7 @@ DRIVER = Thermometer(
     model="GY-MCU90614",
     baud=9600,
     integrity="checksum",
+    odds=1 / 256,
     framing=Counted(header=HEADER, counts=COUNTS),
     read_frame=read_frame,
     write_frame=write_frame,

@@ -1,27 +1,20 @@
-"""What a thermometer's driver file declares, and the byte-fed decoder that works for all of them.
+"""What a thermometer's driver declares. Temperatures are whole hundredths of a degree Celsius."""
 
-A driver is one file: its name is the file's name, its declaration is `DRIVER` at the foot. Adding
-one touches no other file. Temperatures are hundredths of a degree Celsius, integers.
-"""
-
-import importlib
-import re
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal, TypeAlias
+from types import MappingProxyType
+from typing import ClassVar, Final
 
-from drivers.errors import DriverUnknown
-from drivers.framing import Framing, Refusal, cut
+from drivers.address import centi
+from drivers.driver import Agreement, Dice, Driver, Example
+from drivers.framing import Refusal
 
-__all__ = [
-    "Agreement", "Decoder", "Example", "Refusal", "Sample", "Thermometer", "load", "names",
-]  # fmt: skip
+__all__ = ["Agreement", "Example", "Refusal", "Sample", "Thermometer"]
 
-Integrity: TypeAlias = Literal["checksum", "crc", "none"]
-Mark: TypeAlias = Literal["C", "S", "D"]
-"""Confirmed by maker or two sources; one source; derived. An unconfirmed frame is not shipped."""
+COLD_CENTI_C: Final = -2000
+HOT_CENTI_C: Final = 10000
+"""What a gate may meet, for drawn values: a frosty wall, a kettle."""
+DISTANCE_MM: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,119 +24,61 @@ class Sample:
     object_centi_c: int
     ambient_centi_c: int
     """The sensor's own body, never the weather."""
+    distance_mm: int | None = None
+    """Where the device measures that too."""
+    faces: int | None = None
+    """What an array found: 1 is a face, whose value `object_centi_c` then is. None: a single spot.
+
+    An array finds the face and does not decide fever: it is good to two degrees.
+    """
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
-    """A frame from a manual, a capture or a computation, and what it must become."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thermometer(Driver[Sample]):
+    """A thermometer's declaration."""
 
-    source: str
-    hex: str
-    expected: Sample | Refusal
-
-
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """How many samples must say nearly the same before one is believed."""
-
-    samples: int
-    """This one included."""
-    among: int
-    """The newest frames that are compared."""
-    within_centi_c: int
-
-
-@dataclass(frozen=True, slots=True)
-class Thermometer:
-    """A driver's declaration."""
-
-    model: str
-    baud: int
-    integrity: Integrity
-    framing: Framing
-    read_frame: Callable[[bytes], Sample | Refusal]
-    write_frame: Callable[[Sample], bytes]
-    """For the simulated device and the tests."""
-    examples: tuple[Example, ...]
-    source: str
-    mark: Mark
+    kind = "thermometer"
+    parameters: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {"object": "36.5", "ambient": "21.0", "every_s": "0", "for_s": "0", "wobble": "5"}
+    )
+    """Degrees; someone is measured for `for_s` in each `every_s`, else the object is the room;
+    without them always. The object trembles by `wobble` hundredths: a still line is a stuck one."""
     step_centi_c: int = 1
     """The finest difference that the wire can carry."""
-    polls: tuple[bytes, ...] = ()
-    """Sent in turn; empty when the device speaks by itself."""
-    poll_s: float = 0.1
-    agreement: Agreement | None = None
-    """Demanded where nothing in a frame tells a wrong one."""
+    is_array: bool = False
+    tells_distance: bool = False
 
     def __post_init__(self) -> None:
         """Hold the rule of rtl_433: no checksum, then a stated number of agreeing values."""
         assert self.integrity != "none" or self.agreement is not None, self.model
 
-
-class Decoder:
-    """One thermometer's bytes in, its samples and refusals out; keeps what is left over."""
-
-    def __init__(self, driver: Thermometer) -> None:
-        self.driver = driver
-        self.bytes_in = 0
-        self.bytes_framed = 0
-        """Bytes that were a frame with a right check, whether or not it was then believed."""
-        self._buffer = bytearray()
-        agreement = driver.agreement
-        self._recent: deque[Sample] = deque(maxlen=agreement.among - 1 if agreement else 0)
-
-    def feed(self, chunk: bytes, *, quiet: bool = False) -> list[Sample | Refusal]:
-        """Take bytes as they came; `quiet` says that none came for a while."""
-        self.bytes_in += len(chunk)
-        self._buffer += chunk
-        driver = self.driver
-        pieces = cut(driver.framing, driver.read_frame, self._buffer, quiet=quiet)
-        return [self._believe(piece.raw, piece.found) for piece in pieces]
-
-    def forget(self) -> None:
-        """Drop what is left over: the line was interrupted."""
-        self._buffer.clear()
-        self._recent.clear()
-
-    def _believe(self, raw: bytes, found: Sample | Refusal) -> Sample | Refusal:
-        if isinstance(found, Refusal):
-            return found
-        self.bytes_framed += len(raw)
-        agreement = self.driver.agreement
-        if agreement is None:
-            return found
-        near = sum(_near(found, other, agreement.within_centi_c) for other in self._recent)
-        self._recent.append(found)
-        return found if 1 + near >= agreement.samples else Refusal.DISAGREEMENT
-
-
-def _near(one: Sample, other: Sample, within_centi_c: int) -> bool:
-    return (
-        abs(one.object_centi_c - other.object_centi_c) <= within_centi_c
-        and abs(one.ambient_centi_c - other.ambient_centi_c) <= within_centi_c
-    )
-
-
-_DECLARATION = re.compile(r"^DRIVER(?:: Thermometer)? = Thermometer\(", re.MULTILINE)
-
-
-def names() -> tuple[str, ...]:
-    """List the thermometers that have a driver file, by name."""
-    here = Path(__file__).parent
-    return tuple(
-        sorted(
-            file.stem
-            for file in here.glob("*.py")
-            if _DECLARATION.search(file.read_text(encoding="utf-8"))
+    def near(self, one: Sample, other: Sample, within: int) -> bool:
+        """Compare both temperatures, in hundredths of a degree."""
+        return (
+            abs(one.object_centi_c - other.object_centi_c) <= within
+            and abs(one.ambient_centi_c - other.ambient_centi_c) <= within
         )
-    )
 
+    def sample(self, object_centi_c: int, ambient_centi_c: int) -> Sample:
+        """Make the sample of these values as this device would carry it."""
+        step = self.step_centi_c
+        return Sample(
+            object_centi_c // step * step,
+            ambient_centi_c // step * step,
+            DISTANCE_MM if self.tells_distance else None,
+            1 if self.is_array else None,
+        )
 
-def load(name: str) -> Thermometer:
-    """Load the driver of this name; raises DriverUnknown, naming those there are."""
-    known = names()
-    if name not in known:
-        raise DriverUnknown(f"no thermometer driver {name!r}; there are: {', '.join(known)}")
-    driver = importlib.import_module(f"drivers.{name}").DRIVER
-    assert isinstance(driver, Thermometer)
-    return driver
+    def draw(self, dice: Dice) -> Sample:
+        """Draw what a gate may meet, in the wire's own steps."""
+        return self.sample(dice(COLD_CENTI_C, HOT_CENTI_C), dice(COLD_CENTI_C, HOT_CENTI_C))
+
+    def pretend(
+        self, values: Mapping[str, str], at_s: float, dice: Dice, drift: int = 0
+    ) -> Sample | None:
+        """Show a forehead, or the room behind it."""
+        shown, ambient = centi(values["object"]), centi(values["ambient"])
+        every_s, wobble = float(values["every_s"]), int(values["wobble"])
+        if every_s and at_s % every_s >= float(values["for_s"]):
+            shown = ambient
+        return self.sample(shown + drift + dice(-wobble, wobble), ambient)

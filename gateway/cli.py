@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,9 +20,14 @@ from gateway.errors import GateError, SecretMissing, SettingsRefused
 # Imports stand in the commands: `gateway --help` must answer at once on a Pi.
 
 _ELSEWHERE: Final = {
-    "decode": ("gateway.devices_cli", "decode", "Say what a frame's bytes mean to a driver."),
-    "drivers": ("gateway.devices_cli", "drivers", "List the devices that have a driver."),
+    "capture": ("gateway.devices.capture", "capture", "Record what a device says on its line."),
+    "calibrate": ("gateway.calibration.cli", "calibrate", "Calibrate a thermometer; record it."),
+    "decode": ("gateway.devices.cli", "decode", "Say what a frame's bytes mean to a driver."),
+    "detect": ("gateway.devices.cli", "detect", "Say which device is on which port."),
+    "drivers": ("gateway.devices.cli", "drivers", "List the devices that have a driver."),
+    "pretend": ("gateway.devices.capture", "pretend", "Be a device on a pseudo-terminal."),
     "plates": ("gateway.plates.cli", "plates", "Read plates from pictures, and measure readers."),
+    "study": ("gateway.study.cli", "study", "Measure the screening's rules on a population."),
 }
 """Commands of other rooms, by module and name."""
 _CONFIG: Final = click.option(
@@ -127,6 +133,30 @@ def check(config_file: Path, *, as_json: bool) -> None:
     click.echo(f"{config_file}: understood.")
 
 
+@gateway.command()
+@_CONFIG
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a finding, a line each.")
+def doctor(config_file: Path, *, as_json: bool) -> None:
+    """Try each device, and say in words what to do. Stop the gate first: it holds its ports."""
+    from gateway import config  # noqa: PLC0415
+    from gateway.doctor import examine  # noqa: PLC0415
+
+    ill = 0
+    try:
+        for finding in examine(config.read(config_file)):
+            ill += not finding.well
+            mark = "well" if finding.well else "LOOK"
+            words = f"{finding.device:12} {mark}  {finding.words}"
+            click.echo(json.dumps(asdict(finding), ensure_ascii=False) if as_json else words)
+    except (SettingsRefused, SecretMissing) as fault:
+        click.echo(str(fault), err=True)
+        sys.exit(2)
+    except GateError as fault:
+        click.echo(str(fault), err=True)
+        sys.exit(1)
+    sys.exit(1 if ill else 0)
+
+
 def _lines(value: Any, key: str = "") -> Any:
     """Walk settings, naming each device by its name and each value by its key."""
     if isinstance(value, dict):
@@ -147,7 +177,7 @@ def journal() -> None:
 
 def _look(config_file: Path) -> Any:
     from gateway import config  # noqa: PLC0415
-    from gateway.journal import Journal  # noqa: PLC0415
+    from gateway.journal.journal import Journal  # noqa: PLC0415
 
     try:
         return Journal.look(Path(config.read(config_file).data_dir) / "journal.db")

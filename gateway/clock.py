@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway import contract
-from gateway.journal import Stamp
+from gateway.journal.journal import Stamp
 
 JUMP_MS: Final = 500
 """A wall clock that moved by more than this against the boot's clock was set, not slewed."""

@@ -17,13 +17,26 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec import Meta, Struct
 
-from drivers import thermometer
-from drivers.errors import DriverUnknown
-from gateway import contract, limits, systemd
+from drivers.driver import declared, names
+from drivers.thermometer import Thermometer
+from gateway import contract, systemd
 from gateway.contract import Name
+from gateway.core import limits
+from gateway.core.limits import Limits
+from gateway.core.passage import Lane
+from gateway.devices.tables import (
+    KINDS,
+    BarrierSettings,
+    DistanceSettings,
+    LaneWires,
+    ReaderSettings,
+    Wired,
+    lane_faults,
+    named,
+    shared_faults,
+    wired_faults,
+)
 from gateway.errors import SecretMissing, SettingsRefused
-from gateway.passage import Lane
-from gateway.screening import Limits
 
 Words = Annotated[str, Meta(min_length=1, max_length=60)]
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -123,12 +136,11 @@ class ScreenSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return int(self.listen.rpartition(":")[2])
 
 
-class LaneSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class LaneSettings(LaneWires, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One lane and its devices."""
 
     name: Name
     way: contract.Way
-    thermometers: tuple[Name, ...] = ()
     cameras: tuple[Name, ...] = ()
     takes_temperature: bool | None = None
     """Unset: an `in` or `foot` lane does, an `out` lane does not."""
@@ -137,21 +149,21 @@ class LaneSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """How long a person has been out of the cold before being measured here."""
     passage_wait_s: Annotated[float, Meta(ge=1, le=3600)] = 30.0
     """A passage that no witness holds is over after this."""
-    opens_by_itself: bool = False
     ambient_centi_c: Annotated[int, Meta(ge=-5000, le=6000)] | None = None
     """The air here, in hundredths of a degree, where no weather sensor tells it."""
     heated_drivers: bool | None = None
     """Whether vehicles' heaters warm faces; unset: in every lane but a `foot` lane."""
+    sunlit: bool = False
+    """People come here out of the sun: whoever is near the threshold waits in the shade first."""
     zone: tuple[tuple[Share, Share], ...] = ()
     """The stop zone in the camera's picture: corners from 0,0 (top left) to 1,1."""
 
 
-class ThermometerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One thermometer: its driver file's name, and its port as a URL or path."""
+class ThermometerSettings(Wired, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One thermometer."""
 
-    name: Name
-    driver: str
-    port: Annotated[str, Meta(min_length=1)]
+    vendor_compensated: bool = False
+    """The module hands out a body temperature of its own making, and no raw value."""
 
 
 class CameraSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -165,12 +177,17 @@ class CameraSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """The side of the picture from which vehicles come; who leaves by it has turned."""
     parked_s: Annotated[float, Meta(ge=60, le=86_400)] = 1800.0
     """What has not moved for so long is part of the scene."""
+    region: tuple[tuple[Share, Share], ...] = ()
+    """Where plates are read, as a zone is drawn; the camera's own time and name lie outside."""
+    password_credential: str | None = None
+    password_file: str | None = None
+    """The password that belongs to the name in the source, as in rtsp://NAME@HOST/PATH."""
 
 
 class PlateSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How plates are read."""
 
-    reader: Literal["net", "tesseract"] = "net"
+    reader: Literal["net", "tesseract", "both"] = "net"
 
 
 class UplinkSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -191,6 +208,8 @@ class Retention(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """14 days of incubation, and 14 again."""
     crop_days: Annotated[float, Meta(gt=0, le=7)] = 0.5
     """Crops and plate text on the desk."""
+    lesson_days: Annotated[float, Meta(ge=0, le=365)] = 7.0
+    """Crops of plates that the guard read, with their text, for the next training; 0 keeps none."""
     entries_min: Annotated[int, Meta(ge=100, le=1_000_000)] = 2000
     """The newest entries stay, though they are safe at central."""
     journal_mb_max: Annotated[int, Meta(ge=8, le=100_000)] = 1024
@@ -216,6 +235,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     screen: ScreenSettings = ScreenSettings()
     lane: Annotated[tuple[LaneSettings, ...], Meta(min_length=1, max_length=16)]
     thermometer: tuple[ThermometerSettings, ...] = ()
+    distance: tuple[DistanceSettings, ...] = ()
+    reader: tuple[ReaderSettings, ...] = ()
+    barrier: tuple[BarrierSettings, ...] = ()
     camera: tuple[CameraSettings, ...] = ()
     plates: PlateSettings = PlateSettings()
     screening: Screening = Screening()  # type: ignore[valid-type]
@@ -228,18 +250,34 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return ZoneInfo(self.time_zone)
 
     @property
+    def wired(self) -> dict[str, tuple[Wired, ...]]:
+        """All that hangs on wires, by its table."""
+        return {table: getattr(self, table) for table in KINDS}
+
+    @property
     def lanes(self) -> tuple[Lane, ...]:
-        """The lanes, as the core takes them."""
-        return tuple(
-            Lane(**{name: value for name, value in msgspec.structs.asdict(lane).items()
-                    if name != "zone"})
-            for lane in self.lane
-        )  # fmt: skip
+        """The lanes, as the core takes them: an array is no thermometer there."""
+        arrays = {one.name for one in self.thermometer if is_array(one)}
+        return tuple(_lane(lane, arrays) for lane in self.lane)
 
     @property
     def limits(self) -> Limits:
         """The screening's numbers, as the core takes them."""
         return Limits(**msgspec.structs.asdict(self.screening))
+
+
+def _lane(lane: LaneSettings, arrays: set[str]) -> Lane:
+    """Make the core's lane of a lane's settings."""
+    known = msgspec.structs.asdict(lane)
+    del known["zone"], known["barrier_channel"]
+    known["arrays"] = tuple(name for name in lane.thermometers if name in arrays)
+    known["thermometers"] = tuple(name for name in lane.thermometers if name not in arrays)
+    return Lane(**known)
+
+
+def is_array(thermometer: ThermometerSettings) -> bool:
+    """Say whether this finds faces and does not decide fever."""
+    return declared(thermometer.driver, Thermometer).is_array
 
 
 def read(path: str | Path) -> Settings:
@@ -313,16 +351,13 @@ def _faults(settings: Settings) -> Iterable[str]:
     yield from _broker_faults(settings.broker)
     yield from _screen_faults(settings.screen)
     yield from _name_faults(settings)
+    yield from wired_faults(settings.wired)
     yield from _lane_faults(settings)
+    yield from shared_faults({lane.name: lane for lane in settings.lane})
     try:
         _ = settings.zone
     except (ZoneInfoNotFoundError, ValueError, OSError):
         yield f"time_zone = {settings.time_zone!r}: no such time zone; Asia/Shanghai is one."
-    for device in settings.thermometer:
-        try:
-            thermometer.load(device.driver)
-        except DriverUnknown as error:
-            yield f"thermometer.{device.name}.driver = {device.driver!r}: {error}."
     for low, high in limits.ORDERED:
         one, other = getattr(settings.screening, low), getattr(settings.screening, high)
         if one > other:
@@ -365,44 +400,49 @@ def _screen_faults(screen: ScreenSettings) -> Iterable[str]:
 
 def _name_faults(settings: Settings) -> Iterable[str]:
     seen: dict[str, str] = {}
-    for table in ("lane", "thermometer", "camera"):
+    for table in ("lane", *KINDS, "camera"):
         for item in getattr(settings, table):
             if item.name in seen:
                 yield f"{table}.name = {item.name!r}: a {seen[item.name]} has this name already."
             seen[item.name] = table
-    ports: dict[str, str] = {}
-    for device in settings.thermometer:
-        if device.port in ports:
-            yield (
-                f"thermometer.{device.name}.port = {device.port!r}:"
-                f" {ports[device.port]} is on it already."
-            )
-        ports[device.port] = device.name
 
 
 def _lane_faults(settings: Settings) -> Iterable[str]:
-    thermometers = {device.name for device in settings.thermometer}
+    wired = settings.wired
     cameras = {device.name for device in settings.camera}
     for lane in settings.lane:
-        for word, wanted, known in (
-            ("thermometers", lane.thermometers, thermometers),
-            ("cameras", lane.cameras, cameras),
-        ):
-            for name in wanted:
-                if name not in known:
-                    there = ", ".join(sorted(known)) or "none"
-                    yield f"lane.{lane.name}.{word} = {name!r}: no such device; there are: {there}."
+        yield from lane_faults(lane.name, lane, wired)
+        for name in lane.cameras:
+            if name not in cameras:
+                there = ", ".join(sorted(cameras)) or "none"
+                yield f"lane.{lane.name}.cameras = {name!r}: no such device; there are: {there}."
         if lane.zone and len(lane.zone) < 3:
             yield f"lane.{lane.name}.zone: a zone has three corners or more."
         if lane.takes_temperature and not lane.thermometers:
             yield f"lane.{lane.name}.takes_temperature = true: the lane has no thermometer."
-    used = {name for lane in settings.lane for name in (*lane.thermometers, *lane.cameras)}
-    for name in sorted((thermometers | cameras) - used):
+        known_drivers = names(Thermometer)
+        own = [one for one in settings.thermometer if one.name in lane.thermometers]
+        if own and all(one.driver in known_drivers and is_array(one) for one in own):
+            yield (
+                f"lane.{lane.name}.thermometers = {list(lane.thermometers)}: an array finds the"
+                " face and does not decide fever; name a thermometer beside it."
+            )
+    used = named(settings.lane) | {name for lane in settings.lane for name in lane.cameras}
+    there_are = cameras | {device.name for table in wired.values() for device in table}
+    for name in sorted(there_are - used):
         yield f"device {name!r}: no lane uses it."
+    for camera in settings.camera:
+        if camera.region and len(camera.region) < 3:
+            yield f"camera.{camera.name}.region: a region has three corners or more."
 
 
-def password(broker: Broker) -> str | None:
-    """Read the broker's password from its credential or file; raises SecretMissing."""
+def camera_password(camera: CameraSettings) -> str:
+    """Read a camera's password, "" when it has none; raises SecretMissing."""
+    return password(camera) or ""
+
+
+def password(broker: Broker | CameraSettings) -> str | None:
+    """Read a broker's or camera's password from its credential or file; raises SecretMissing."""
     if broker.password_credential:
         where = f"credential {broker.password_credential!r}"
         return _text(systemd.credential(broker.password_credential), where)

@@ -2,19 +2,26 @@
 
 Plate text and crops of passages, so that a restart in the middle of one can go on showing them.
 Losing the desk loses no count: a desk that will not open is thrown away and begun anew.
+
+A second such file holds the lessons: crops of plates that the guard read, for the next training.
+They stay on the gate until their day, or until somebody takes them along by a command.
 """
 
 import contextlib
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 import msgspec
 from nacl.exceptions import CryptoError
 from nacl.secret import SecretBox
 
 from gateway import contract
-from gateway.events import PlateRead
+from gateway.core.events import PlateRead
+
+DESK: Final = "desk.db"
+LESSONS: Final = "lessons.db"
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -84,6 +91,14 @@ class Desk:
             return msgspec.msgpack.decode(self._box.decrypt(row[0]), type=Note)
         except (CryptoError, msgspec.DecodeError):
             return None
+
+    def notes(self) -> Iterator[tuple[str, Note]]:
+        """Give every note that this key opens, the oldest first."""
+        rows = self._connection.execute("SELECT ref FROM note ORDER BY at_ms, ref").fetchall()
+        for (ref,) in rows:
+            note = self.find(ref)
+            if note is not None:
+                yield ref, note
 
     def clear(self, before_ms: int, after_ms: int | None = None) -> int:
         """Delete the notes older than a moment, and those of a future that cannot be."""

@@ -15,6 +15,10 @@ class SettingsRefused(GateError, ValueError):  # noqa: N818 - named by what happ
     """A setting is missing, unknown or absurd; the text names key, value and reason."""
 
 
+class CalibrationRefused(GateError, ValueError):  # noqa: N818 - named by what happened.
+    """The points do not make a calibration; the text says which, why and what to do."""
+
+
 class SecretMissing(GateError, FileNotFoundError):  # noqa: N818 - named by what happened.
     """A key, password or certificate that the settings name cannot be read."""
 
@@ -34,3 +38,7 @@ class JournalUnwritable(GateError, OSError):  # noqa: N818 - named by what happe
         """`full` when room would help."""
         self.torn = torn
         """The file itself is damaged: only opening afresh, which sets it aside, helps."""
+
+
+class PartHung(GateError, TimeoutError):  # noqa: N818 - named by what happened.
+    """A thread of this process is dead or hangs; the text says which."""

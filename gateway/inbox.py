@@ -9,7 +9,7 @@ from collections import deque
 from time import monotonic  # noqa: TID251 - the edge: the loop sleeps here.
 from typing import Any, Final
 
-from gateway.events import SampleTaken
+from gateway.core.events import SampleTaken
 from gateway.mqtt import Heard
 
 ITEMS_MAX: Final = 2000

@@ -33,10 +33,15 @@ from gateway.uplink import Out
 CONNECT_S: Final = 10.0
 """From the first packet to the answered subscriptions."""
 STEP_S: Final = 0.5
+BEAT_S_MAX: Final = 20.0
+"""The thread that has not gone round for so long hangs."""
+BEAT_S_MAX_CONNECTING: Final = 180.0
+"""Looking a name up asks each server of a dead network in turn, and cannot be given a bound."""
+PUBACK_S_MAX: Final = 30.0
+"""A broker that answers pings and acknowledges nothing is as good as away."""
 RECONNECT_S: Final = 1.0
 STEADY_S: Final = CONNECT_S + 5.0
 """A connection that lasted this long begins the back-off anew when it breaks."""
-OUTS_MAX: Final = 1000
 NO_SUBSCRIBERS: Final = 0x10
 
 _LOG: Final = logging.getLogger(__name__)
@@ -112,7 +117,8 @@ class Link:
         self._failed = failed
         self._jitter = jitter
         self._outs: deque[Out] = deque()
-        self._topics: dict[int, str] = {}
+        self._topics: dict[int, tuple[str, float]] = {}
+        """What is not acknowledged by the broker, oldest first: topic and when it was sent."""
         self._refused: set[str] = set()
         self._stop = threading.Event()
         self._wake_r, self._wake_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -120,11 +126,16 @@ class Link:
         self._last_down = ""
         self.beat_s = monotonic()
         """When the thread was last seen going round."""
+        self._connecting = False
 
-    @property
-    def alive(self) -> bool:
-        """Whether the thread lives and goes round: what the watchdog is fed by."""
-        return self._thread.is_alive() and monotonic() - self.beat_s < CONNECT_S + 20.0
+    def ailing(self, now: float) -> str | None:
+        """Say that the thread is dead or hangs; None when it is well."""
+        if not self._thread.is_alive():
+            return "the link's thread is dead"
+        bound_s = BEAT_S_MAX_CONNECTING if self._connecting else BEAT_S_MAX
+        if now - self.beat_s > bound_s:
+            return f"the link's thread has hung for {now - self.beat_s:.0f} s"
+        return None
 
     def start(self) -> None:
         """Connect, and go on connecting."""
@@ -176,6 +187,7 @@ class Link:
             while not self._stop.is_set():
                 self._publish(client)
                 self._turn(client, STEP_S)
+                self._look_at_pubacks()
             self._leave(client)
         except OSError as error:  # LinkLost, refused, unreachable, TLS: all are OSErrors.
             reason = str(error) or type(error).__name__
@@ -183,6 +195,7 @@ class Link:
                 self._last_down = reason
                 self._news(LinkDown(reason))
         finally:
+            self.beat_s, self._connecting = monotonic(), False
             with contextlib.suppress(OSError, ValueError):
                 if (sock := client.socket()) is not None:
                     sock.close()
@@ -214,10 +227,13 @@ class Link:
         client.on_publish = self._on_publish
         expiry = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         expiry.SessionExpiryInterval = 0
+        self._connecting = True
         client.connect(
             address.host, address.port, keepalive=address.keepalive_s, clean_start=True,
             properties=expiry,
         )  # fmt: skip
+        self.beat_s = monotonic()
+        self._connecting = False
         deadline = monotonic() + CONNECT_S
         self._await(client, answers, "connect", deadline)
         options = SubscribeOptions(qos=1)
@@ -266,7 +282,12 @@ class Link:
             sent = client.publish(out.topic, out.payload, qos=1, retain=out.retain)
             if sent.rc not in {MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_QUEUE_SIZE}:
                 raise LinkLost(_reason(sent.rc))
-            self._topics[sent.mid] = out.topic
+            self._topics[sent.mid] = out.topic, monotonic()
+
+    def _look_at_pubacks(self) -> None:
+        oldest = next(iter(self._topics.values()), None)
+        if oldest is not None and monotonic() - oldest[1] > PUBACK_S_MAX:
+            raise LinkLost("the broker acknowledges nothing that we send")
 
     def _leave(self, client: Client) -> None:
         """Send the rest, then disconnect, so that the will is not published."""
@@ -285,7 +306,7 @@ class Link:
     def _on_publish(
         self, _client: Client, _userdata: object, mid: int, code: ReasonCode, _p: Properties
     ) -> None:
-        topic = self._topics.pop(mid, "")
+        topic, _ = self._topics.pop(mid, ("", 0.0))
         # "No matching subscribers" only says that central is away, which the uplink finds out.
         if code.is_failure and topic not in self._refused:
             self._refused.add(topic)

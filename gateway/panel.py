@@ -11,17 +11,18 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway import contract, core, events
+from gateway import contract
 from gateway.config import Settings
+from gateway.core import core, events
+from gateway.core.view import view
 from gateway.desk import Desk, Note
-from gateway.equipment import Equipment
+from gateway.devices.equipment import Equipment
 from gateway.errors import GateBusy, JournalUnwritable
-from gateway.journal import Stamp
-from gateway.recorder import Recorder
+from gateway.journal.journal import Stamp
+from gateway.journal.recorder import Recorder
 from gateway.screen import Screen
 from gateway.upkeep import Disk, Upkeep
 from gateway.uplink import Uplink
-from gateway.view import view
 
 CROPS_MAX: Final = 32
 _ENCODE: Final = msgspec.json.Encoder().encode
@@ -32,12 +33,20 @@ class Panel:
     """The gate's face."""
 
     def __init__(
-        self, settings: Settings, recorder: Recorder, uplink: Uplink, desk: Desk, version: str
+        self,
+        settings: Settings,
+        recorder: Recorder,
+        uplink: Uplink,
+        desk: Desk,
+        version: str,
+        *,
+        lessons: Desk,
     ) -> None:
         self._settings = settings
         self._recorder = recorder
         self._uplink = uplink
         self._desk = desk
+        self._lessons = lessons
         self._version = version
         self._oldest: tuple[tuple[str, int] | None, int | None] = (None, None)
         self._crops: dict[int, bytes] = {}
@@ -105,9 +114,16 @@ class Panel:
         for key in changed:
             ref = self._recorder.journal.ref(key)
             if ref is not None:
-                self._desk.keep(ref, self._notes[key], stamp.at_ms)
+                self._keep(ref, self._notes[key], stamp)
         while len(self._notes) > CROPS_MAX:
             del self._notes[next(iter(self._notes))]
+
+    def _keep(self, ref: str, note: Note, stamp: Stamp) -> None:
+        """Put a note on the desk; one that the guard read is a lesson too, if it has a crop."""
+        self._desk.keep(ref, note, stamp.at_ms)
+        is_lesson = note.status == "typed" and note.text and note.crop
+        if is_lesson and self._settings.retention.lesson_days:
+            self._lessons.keep(ref, note, stamp.at_ms)
 
     def _note(self, key: int, **changes: Any) -> None:
         note = msgspec.structs.replace(self._notes.pop(key, Note()), **changes)
@@ -142,9 +158,10 @@ class Panel:
             compound=settings.compound,
             gate=settings.gate,
             names={"zh": settings.names.zh, "en": settings.names.en},
-            opens_by_hand=True,  # No relay is driven yet: the guard opens, the pulse is recorded.
         )
+        by_hand = {lane.name: lane.barrier is None for lane in settings.lane}
         for lane in shown["lanes"]:
+            lane["opens_by_hand"] = by_hand[lane["lane"]]
             here = lane["passage"]
             for passage in (*lane["aside"], *([] if here is None else [here])):
                 key = passage["key"]

@@ -22,8 +22,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
+from gateway.core.events import Event
 from gateway.errors import SettingsRefused
-from gateway.events import Event
 from gateway.touches import TOUCH_BYTES_MAX, TouchRefused, decode_touch
 
 WEB: Final = Path(__file__).parent / "web"

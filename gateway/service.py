@@ -5,7 +5,7 @@ transaction, and only then shows, publishes and acts. If the commit fails, decis
 NOT RECORDED, nothing opens by itself, and the entries wait in a bounded ring.
 
 Threads exist only where something blocks; each reports what ended it, and the process ends for
-systemd to start it again. The watchdog is fed by this loop alone, once it has seen the others.
+systemd to start it again. The watchdog is fed by this loop alone, once it has looked at the others.
 """
 
 import contextlib
@@ -19,29 +19,30 @@ from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import monotonic  # noqa: TID251 - the shell: here `now` begins.
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from gateway import clock, config, contract, core, events, folder, folding, mqtt, seal, systemd
-from gateway.barrier import Actuator, NoBarrier
+from gateway import clock, commands, config, contract, folder, mqtt, seal, systemd
+from gateway.calibration.told import Instruments
 from gateway.config import Settings
-from gateway.desk import Desk
-from gateway.equipment import Equipment
+from gateway.core import core, events
+from gateway.desk import DESK, LESSONS, Desk
+from gateway.devices.equipment import Equipment
 from gateway.errors import JournalUnwritable
 from gateway.inbox import Inbox
-from gateway.journal import Journal, Stamp
+from gateway.journal import folding
+from gateway.journal.journal import Journal, Stamp
+from gateway.journal.recorder import Recorder
 from gateway.panel import Panel
-from gateway.recorder import Recorder
 from gateway.starts import Starts
 from gateway.upkeep import Upkeep
 from gateway.uplink import Out, Pace, Uplink
+from gateway.watch import Watch
+from gateway.writing import Writing
 
 SHOW_S: Final = 1.0
 """The page counts itself NOT LIVE after 3 s without a view."""
 SHOW_S_MIN: Final = 0.2
-RETRY_S: Final = 2.0
-REOPEN_S: Final = 5.0
 DRAIN_S: Final = 5.0
-COMMANDS_KEPT: Final = 100
 
 _SET_ASIDE: Final = events.Record(
     contract.DeviceChanged(device="journal", state="faulty", reason="set_aside")
@@ -75,6 +76,13 @@ def installed_version() -> str:
         return "0.0.0+checkout"
 
 
+class Actuator(Protocol):
+    """What can pulse a lane's barrier."""
+
+    def pulse(self, lane: str, ordered_s: float) -> None:
+        """Open once, unless it was ordered too long ago; must not block."""
+
+
 class Service:
     """One gate, running."""
 
@@ -82,19 +90,15 @@ class Service:
         self.settings = settings
         self.inbox = Inbox()
         self._stack = contextlib.ExitStack()
-        self._actuator = actuator or NoBarrier()
+        self._actuator = actuator
         self._stopping = False
         self._boot = clock.kernel_boot()
         self._version = installed_version()
         self._clock = clock.Clock(state=folder.clock_state(settings))
-        self._watchdog_s = systemd.watchdog_s()
-        self._fed_s = 0.0
         self._wake_at: float | None = None
         self._shown_s = 0.0
-        self._retried_s = 0.0
-        self._faulty_s: float | None = None
         self._told: dict[type, events.Event] = {}
-        self._commands: dict[str, None] = {}
+        self._commands = commands.Commands()
         self._refused_due = 1
         self._day = ""
 
@@ -108,9 +112,10 @@ class Service:
                 signal.signal(number, self._stop)
             systemd.notify("READY=1", f"STATUS={self.screen.url}")
             _LOG.info("The gate is open for work.", extra={"GATE_SCREEN": self.screen.url})
+            self.watch.arm()
             while not self._stopping:
                 self.turn(self.inbox.take(self._wait_s()))
-                self._feed_watchdog()
+                self.watch.turned(monotonic())
             self._end()
 
     def _stop(self, *_: object) -> None:
@@ -130,21 +135,33 @@ class Service:
         )  # fmt: skip
         self._stack.callback(journal.close)
         self.journal = journal
+        self.instruments = Instruments(where, settings.thermometer)
         self.recorder = Recorder(journal, settings.retention.ring)
-        self.desk = Desk.open(where / "desk.db", folder.desk_key(settings))
+        key = folder.desk_key(settings)
+        self.desk, self.lessons = (Desk.open(where / name, key) for name in (DESK, LESSONS))
         self._stack.callback(self.desk.close)
+        self._stack.callback(self.lessons.close)
         self.uplink = self._new_uplink()
-        self.upkeep = Upkeep(where, journal, self.uplink, self.desk, settings.retention)
-        self.panel = Panel(settings, self.recorder, self.uplink, self.desk, self._version)
-        self.screen = self.panel.listen(self.inbox.put, self._ended("screen"))
+        self.upkeep = Upkeep(
+            where, journal, self.uplink, self.desk, settings.retention, self.lessons
+        )
+        self.writing = Writing(self.recorder, self.upkeep, monotonic(), self._reopened)
+        self.panel = Panel(
+            settings, self.recorder, self.uplink, self.desk, self._version, lessons=self.lessons
+        )
+        self.equipment = Equipment(settings, self.inbox, self._ended)
+        self.screen = self.panel.listen(self._touched, self._ended("screen"))
         self._stack.callback(self.screen.close)
         self._begin(stamp)
-        self.equipment = Equipment(settings, self.inbox, self._ended)
         self._stack.callback(self.equipment.stop)
         self.equipment.start()
         self.link = self._new_link(stamp)
         self._stack.callback(self.link.close)
         self.link.start()
+        self.watch = Watch(
+            (self.writing.ailing, self.equipment.ailing, self.link.ailing), systemd.watchdog_s()
+        )
+        self._stack.callback(self.watch.close)
 
     def _begin(self, stamp: Stamp) -> None:
         """Take unfinished passages up again, unless that may be what killed us."""
@@ -160,13 +177,18 @@ class Service:
         if before is not None and (jump := clock.jump_between(before, stamp)) is not None:
             # The clock was set while nobody looked: central mends this boot's days by it.
             self.inbox.put(self._jump_record(jump))
-        told: list[events.Event] = [events.ClockChanged(stamp.clock)]
+        told: list[Any] = self.instruments.first_used(self.journal.since)
+        told += [events.ClockChanged(stamp.clock), *self.instruments.news(stamp.at_ms)]
         if unfinished:
             told.append(events.Resumed(unfinished))
         if self.journal.set_aside is not None:
             _LOG.error(
-                "The journal would not open: it was set aside and a new one begun.",
-                extra={"GATE_FILE": self.journal.set_aside.name},
+                "The journal would not open: it was set aside, and what can be read taken over.",
+                extra={
+                    "GATE_FILE": self.journal.set_aside.name,
+                    "GATE_SAVED": self.journal.saved.entries,
+                    "GATE_LOST": self.journal.saved.lost,
+                },
             )
             self.inbox.put(_SET_ASIDE)
         for event in told:
@@ -205,6 +227,7 @@ class Service:
     def _end(self) -> None:
         """Stop what feeds the queue, take what is left in it, and say goodbye."""
         systemd.notify("STOPPING=1")
+        self.watch.ending()
         self.equipment.stop()
         deadline = monotonic() + DRAIN_S
         while (items := self.inbox.take(0.0)) and monotonic() < deadline:
@@ -246,17 +269,21 @@ class Service:
             if isinstance(item, events.Record):
                 turn.records.append(item)
                 continue
-            for event in self._events(item, now, stamp):
+            if isinstance(item, contract.Command):
+                self._obey(item, turn, now, stamp)
+                continue
+            for event in self._events(item, now):
                 turn.touched |= not isinstance(event, (events.SampleTaken, events.Woke))
                 self._step(event, now, turn)
         if self._wake_at is not None and now >= self._wake_at:
             self._step(events.Woke(), now, turn)
-        entries = self._record(turn, now, stamp)
+        entries = self.writing.record(turn.records, now, stamp)
+        self.panel.recorded(turn.records, turn.crops, stamp)
         self.uplink.recorded(entries, now)
         self._show(turn, now, stamp)
         self.uplink.tell(self.panel.health(self._boot, self.equipment, self.upkeep.disk, stamp))
         self.link.send(self.uplink.due(now, stamp.at_ms))
-        self._act(turn)
+        self._act(turn, now)
         self.upkeep.look(now, stamp, self.recorder.fault)
         self._tell_changes(stamp)
 
@@ -272,7 +299,7 @@ class Service:
                 case events.KeepCrop():
                     turn.crops.append(effect)
 
-    def _events(self, item: Any, now: float, stamp: Stamp) -> list[events.Event]:
+    def _events(self, item: Any, now: float) -> list[events.Event]:
         """Read an item of the queue as events of the core; the link's news end here."""
         match item:
             case _Ended():
@@ -291,7 +318,8 @@ class Service:
             case mqtt.Heard():
                 command = self.uplink.heard(item.topic, item.payload, now)
                 self._tell_refused(item.topic)
-                return self._commanded(command, stamp) if command else []
+                if command is not None:
+                    self.inbox.put(command)
             case _:
                 return [item]
         return []
@@ -306,15 +334,13 @@ class Service:
                 extra={"GATE_TOPIC": topic, "GATE_REFUSED": refused},
             )
 
-    def _commanded(self, command: contract.Command, stamp: Stamp) -> list[events.Event]:
-        """Obey a command once, unless it has expired."""
-        late = stamp.clock != "unset" and command.expires_ms < stamp.at_ms
-        if late or command.id in self._commands or command.alert is None:
-            return []
-        self._commands[command.id] = None
-        if len(self._commands) > COMMANDS_KEPT:
-            del self._commands[next(iter(self._commands))]
-        return [events.AlertAcknowledged(command.alert, "central")]
+    def _obey(self, command: contract.Command, turn: _Turn, now: float, stamp: Stamp) -> None:
+        """Obey a command once, and write down what came of it."""
+        event = self._commands.take(command, stamp)
+        if event is not None:
+            before = len(turn.records)
+            self._step(event, now, turn)
+            turn.records.append(commands.answer(command, turn.records[before:]))
 
     def _jumped(self, jump: clock.Jump, turn: _Turn, now: float) -> None:
         turn.records.append(self._jump_record(jump))
@@ -325,49 +351,11 @@ class Service:
             contract.ClockJumped(boot=self._boot, jump_ms=jump.jump_ms, was=jump.was)
         )
 
-    def _record(self, turn: _Turn, now: float, stamp: Stamp) -> tuple[contract.Entry, ...]:
-        """Commit the round's entries in one transaction; what fails waits in the ring."""
-        if not turn.records:
-            if not self.recorder.not_recorded or now < self._retried_s + RETRY_S:
-                return ()
-            self._mend(now)
-        self._retried_s = now
-        entries = self.recorder.record(turn.records, stamp)
-        fault = self.recorder.fault
-        if fault is not None and fault.state == "full" and self.upkeep.make_room():
-            entries += self.recorder.record((), stamp)
-        if fault is not None and fault.torn:
-            self._mend(now)
-        self._note_fault(now)
-        self.panel.recorded(turn.records, turn.crops, stamp)
-        return entries
-
-    def _mend(self, now: float) -> None:
-        """Open the journal afresh after a fault that lasts; a damaged one is set aside."""
-        fault = self.recorder.fault
-        lasting = self._faulty_s is not None and now - self._faulty_s > REOPEN_S
-        if fault is None or fault.state == "full" or not (fault.torn or lasting):
-            return
-        self._faulty_s = now
-        try:
-            self.journal.reopen()
-        except JournalUnwritable:
-            return
+    def _reopened(self) -> None:
+        """Take note that the journal was opened afresh after a fault."""
         self.uplink.reloaded()
         if self.journal.set_aside is not None:
             self.inbox.put(_SET_ASIDE)
-
-    def _note_fault(self, now: float) -> None:
-        fault = self.recorder.fault
-        if fault is not None and self._faulty_s is None:
-            self._faulty_s = now
-            self.upkeep.note(fault)
-            _LOG.critical("NOT RECORDED: the journal takes no entry.",
-                          extra={"GATE_REASON": str(fault)})  # fmt: skip
-        elif fault is None and self._faulty_s is not None:
-            self._faulty_s = None
-            self.upkeep.note(None)
-            _LOG.warning("The journal takes entries again; what waited is recorded.")
 
     def _show(self, turn: _Turn, now: float, stamp: Stamp) -> None:
         since_s = now - self._shown_s
@@ -375,11 +363,21 @@ class Service:
             self._shown_s = now
             self.screen.show(self.panel.view(self.gate, self.equipment, self.upkeep, now, stamp))
 
-    def _act(self, turn: _Turn) -> None:
+    def _touched(self, event: events.Event) -> None:
+        """Take a touch, on the page's own thread; an emergency waits for no loop and no journal."""
+        if isinstance(event, events.EmergencyTouched):
+            self._pulse(event.lane, monotonic())
+        self.inbox.put(event)
+
+    def _pulse(self, lane: str, ordered_s: float) -> None:
+        (self._actuator or self.equipment).pulse(lane, ordered_s)
+
+    def _act(self, turn: _Turn, now: float) -> None:
         for pulse in turn.pulses:
             if pulse.how == "itself" and self.recorder.fault is not None:
                 continue
-            self._actuator.pulse(pulse.lane)
+            if pulse.how != "emergency":  # That was done when it was touched.
+                self._pulse(pulse.lane, now)
 
     def _tell_changes(self, stamp: Stamp) -> None:
         """Queue for the core what has changed around it."""
@@ -389,6 +387,8 @@ class Service:
             events.DiskChanged(self.upkeep.disk),
             events.RecordingChanged(self.recorder.not_recorded),
         ]
+        for news in self.instruments.news(stamp.at_ms):
+            self.inbox.put(news)
         for change in changes:
             if self._told.get(type(change)) != change:
                 self._told[type(change)] = change
@@ -416,17 +416,6 @@ class Service:
 
     def _wait_s(self) -> float:
         """How long the loop may sleep when nothing comes."""
-        moments = [self._shown_s + SHOW_S, self.upkeep.wake_at]
+        moments = [self._shown_s + SHOW_S, self.upkeep.wake_at, self.writing.wake_at]
         moments += [at for at in (self._wake_at, self.uplink.wake_at) if at is not None]
-        if self.recorder.not_recorded:
-            moments.append(self._retried_s + RETRY_S)
         return max(0.0, min(moments) - monotonic())
-
-    def _feed_watchdog(self) -> None:
-        """Tell systemd that the loop goes round and the threads are well; not more than needed."""
-        now = monotonic()
-        if self._watchdog_s is None or now < self._fed_s + self._watchdog_s / 4:
-            return
-        if self.link.alive and self.equipment.alive:
-            self._fed_s = now
-            systemd.notify("WATCHDOG=1")

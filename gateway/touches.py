@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway import events
+from gateway.core import events
 
 TOUCH_BYTES_MAX: Final = 4096
 NAME_CHARACTERS_MAX: Final = 64

@@ -9,11 +9,14 @@ from urllib.parse import urlsplit
 
 import serial
 
-from drivers import ports, thermometer
+from drivers import ports
 from drivers.cameras import open_camera
+from drivers.driver import load
 from drivers.errors import PortRefused, SourceRefused
 from gateway import config, mqtt, seal
-from gateway.config import Broker, CameraSettings, Settings, ThermometerSettings
+from gateway.calibration.record import newest
+from gateway.config import Broker, CameraSettings, Settings
+from gateway.devices.tables import GPIO, KINDS, Wired
 from gateway.errors import SettingsRefused
 
 _PRETENDED: Final = ("sim://", "replay://")
@@ -28,9 +31,11 @@ def attempt(settings: Settings) -> None:
     seal.sealer(Path(settings.seal.public_key_file))
     if settings.desk.key_file:
         seal.read_key(Path(settings.desk.key_file))
+    newest(Path(settings.data_dir))
     _try_broker(settings.broker)
-    for line in settings.thermometer:
-        _try_port(line)
+    for table, devices in settings.wired.items():
+        for device in devices:
+            _try_port(table, device)
     for camera in settings.camera:
         _try_source(camera)
 
@@ -42,9 +47,12 @@ def _try_broker(broker: Broker) -> None:
         mqtt.tls_context(broker.ca_file, broker.cert_file, broker.key_file)
 
 
-def _try_port(line: ThermometerSettings) -> None:
-    baud = thermometer.load(line.driver).baud
-    key = f"thermometer.{line.name}.port = {line.port!r}"
+def _try_port(table: str, line: Wired) -> None:
+    if line.port.startswith(GPIO):
+        return  # A line is taken, and so moved, by whoever opens it.
+    driver = load(line.driver, KINDS[table], line.options)
+    baud = line.baud or driver.baud
+    key = f"{table}.{line.name}.port = {line.port!r}"
     try:
         if line.port.startswith(_PRETENDED):
             ports.open_port(line.port, baud).close()
@@ -61,10 +69,15 @@ def _try_port(line: ThermometerSettings) -> None:
 
 
 def _try_source(camera: CameraSettings) -> None:
-    key = f"camera.{camera.name}.source = {camera.source!r}"
+    # What stands before an @ may be a password, in the wrong place.
+    shown = "" if "@" in camera.source else f" = {camera.source!r}"
+    key = f"camera.{camera.name}.source{shown}"
+    if camera.password_file:
+        config.camera_password(camera)
     try:
         open_camera(camera.source).close()
     except SourceRefused as error:
         raise SettingsRefused(f"{key}: {error}.") from error
-    if not urlsplit(camera.source).path.startswith("/"):
+    parts = urlsplit(camera.source)
+    if parts.scheme in {"folder", "video", "v4l2"} and not parts.path.startswith("/"):
         raise SettingsRefused(f"{key}: the whole path is wanted, as in folder:///PATH.")

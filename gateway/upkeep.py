@@ -10,17 +10,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
-from gateway import journal_file
 from gateway.config import Retention
 from gateway.desk import Desk
 from gateway.errors import JournalUnwritable
-from gateway.journal import Journal, Stamp
+from gateway.journal import file as journal_file
+from gateway.journal.journal import Journal, Stamp
 from gateway.uplink import Uplink
 
 Disk = Literal["ok", "low", "full", "unwritable"]
 EVERY_S: Final = 10.0
 RETENTION_EVERY_S: Final = 3600.0
 LOW_BYTES: Final = 64 * 2**20
+HIGH_WATER: Final = 0.8
+"""Of journal_mb_max: from here on the guard and central are told, before anything is given up."""
 BURIED: Final = 1000
 """Entries given up at a time."""
 DAY_MS: Final = 86_400_000
@@ -37,6 +39,7 @@ class Upkeep:
     uplink: Uplink
     desk: Desk
     retention: Retention
+    lessons: Desk | None = None
     disk: Disk = "ok"
     _next_s: float = 0.0
     _retention_s: float = 0.0
@@ -96,7 +99,14 @@ class Upkeep:
         if not self._reserve.exists():
             self.disk = "full"
         else:
-            self.disk = "low" if free < LOW_BYTES else "ok"
+            self.disk = "low" if free < LOW_BYTES or self._is_high() else "ok"
+
+    def _is_high(self) -> bool:
+        bound = self.retention.journal_mb_max * 2**20
+        try:
+            return self.journal.bytes_used() > HIGH_WATER * bound
+        except JournalUnwritable:
+            return False
 
     def _bury(self, now: float, stamp: Stamp) -> None:
         tombstones = self.journal.bury(BURIED, "disk_bound", stamp)
@@ -112,6 +122,9 @@ class Upkeep:
         sealed = self.journal.erase_sealed(stamp.at_ms - int(self.retention.sealed_days * DAY_MS))
         before_ms = stamp.at_ms - int(self.retention.crop_days * DAY_MS)
         notes = self.desk.clear(before_ms, stamp.at_ms + DAY_MS)
+        lessons_ms = stamp.at_ms - int(self.retention.lesson_days * DAY_MS)
+        if self.lessons is not None:
+            notes += self.lessons.clear(lessons_ms, stamp.at_ms + DAY_MS)
         if sealed or notes:
             _LOG.info(
                 "Retention erased what had reached its day.",

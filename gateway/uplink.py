@@ -1,22 +1,21 @@
 """The uplink's state machine: what to send to the centre, and when.
 
 Law: the journal is the only queue. Nothing is forgotten because the broker took it: the window
-counts batches above `committed`, which is central's word and may fall, and only central's `safe`
-lets the journal delete. The broker's memory appears nowhere in the argument.
+counts batches above `committed`, which is central's word and may fall, and only the `safe` of the
+central that now runs lets the journal delete. The broker's memory appears nowhere in the argument.
 
 No clock, no socket, no randomness: `now` is handed in, jitter comes from a function, and what is
 to be sent is given back by `due`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, Literal
-
-import msgspec
 
 from gateway import contract
 from gateway.contract import Ack, Command, Entry, Health, Hello, Lost, Mark, NotUnderstood, Status
-from gateway.journal import Journal
+from gateway.course import Course, Healths
+from gateway.journal.journal import Journal
 
 HELLO_STREAMS: Final = 100
 """Streams in one hello; `more` when others follow."""
@@ -52,22 +51,6 @@ class Pace:
     health_s_min: float = 1.0
 
 
-@dataclass(slots=True)
-class _Course:
-    """How far one stream has come."""
-
-    last: int
-    first: int = 1
-    """Entries below are no longer held."""
-    committed: int = 0
-    safe: int = 0
-    sent: int = 0
-    known: bool = False
-    """Central has named its mark since the last hello."""
-    batches: list[int] = field(default_factory=list)
-    """The last sequence of each batch above `committed` that is on its way."""
-
-
 class Uplink:
     """What a gate owes the centre; driven by the gate's one loop, or by the world."""
 
@@ -93,19 +76,23 @@ class Uplink:
             word: contract.gate_topic(compound, gate, word)
             for word in ("entries", "alert", "hello", "status", "health", "ack", "command")
         }  # fmt: skip
-        self._courses: dict[str, _Course] = {}
+        self._courses: dict[str, Course] = {}
         self._alerts: dict[tuple[str, int], bytes] = {}
         self._outs: list[Out] = []
         self._connected = False
         self._central: Literal["unknown", "online", "away"] = "unknown"
         self._central_boot: str | None = None
+        self._sworn: str | None = None
+        """The start of central whose `safe` the courses hold."""
         self._hello_at: float | None = None
         self._deadline: float | None = None
         self._fruitless = 0
         self._silent = False
         self._missed: dict[str, Lost] = {}
-        self._health: Health | None = None
-        self._health_sent: tuple[Health, float] | None = None
+        self._graves: dict[str, Mark] = {}
+        """What central said of streams of which nothing is held any more."""
+        self._losses_told: tuple[Lost, ...] = ()
+        self._healths = Healths(self._pace.health_s, self._pace.health_s_min)
         self._status_due = False
         for entry in journal.newest(ALERTS_MAX, kind="alert"):
             self._remember(entry)
@@ -120,7 +107,7 @@ class Uplink:
         self._outs.clear()
         self._fruitless, self._silent = 0, False
         self._status_due = True
-        self._health_sent = None
+        self._healths.forget()
         self._refresh()
         self._ask(now)
 
@@ -137,7 +124,7 @@ class Uplink:
             course = self._courses.get(entry.stream)
             if course is None:
                 # Born after any hello: central cannot have anything of it.
-                course = self._courses[entry.stream] = _Course(last=0, known=True)
+                course = self._courses[entry.stream] = Course(last=0, known=True)
             course.last = entry.seq
             if entry.kind == "alert":
                 self._remember(entry)
@@ -160,15 +147,19 @@ class Uplink:
         return None
 
     def reloaded(self) -> None:
-        """Take note that the journal no longer holds the same: opened afresh, pruned or buried."""
+        """Take note that the journal no longer holds the same: opened afresh, pruned or buried.
+
+        What was buried is said at once: central would wait for it, and the window with it.
+        """
         self._refresh()
-        quiet = self._connected and self._hello_at is None and self._deadline is None
-        if quiet and any(not course.known for course in self._courses.values()):
+        quiet = self._hello_at is None and self._deadline is None
+        unknown = quiet and any(not course.known for course in self._courses.values())
+        if self._connected and (unknown or set(self._journal.lost()) - set(self._losses_told)):
             self._ask(0.0)
 
     def tell(self, health: Health) -> None:
         """Have the gate's health published: on change, and each minute."""
-        self._health = health
+        self._healths.tell(health)
 
     # --- What to do -------------------------------------------------------------------------
 
@@ -186,7 +177,8 @@ class Uplink:
         if self._hello_at is not None and now >= self._hello_at:
             outs += self._hello(now)
         outs += self._batches(now)
-        outs += self._healths(now)
+        if (health := self._healths.due(now)) is not None:
+            outs.append(Out(self._topics["health"], health, retain=True))
         return outs
 
     @property
@@ -194,9 +186,7 @@ class Uplink:
         """The moment at which `due` has something to say by itself."""
         if not self._connected:
             return None
-        moments = [self._hello_at, self._deadline]
-        if self._health_sent is not None and self._health is not None:
-            moments.append(self._health_sent[1] + self._pace.health_s)
+        moments = [self._hello_at, self._deadline, self._healths.wake_at]
         return min((moment for moment in moments if moment is not None), default=None)
 
     @property
@@ -222,16 +212,18 @@ class Uplink:
     @property
     def marks(self) -> tuple[Mark, ...]:
         """What central last said of each stream; `safe` of them is what may be pruned."""
-        return tuple(
+        held = tuple(
             Mark(stream=stream, committed=course.committed, safe=course.safe)
             for stream, course in self._courses.items()
         )
+        return held + tuple(self._graves.values())
 
     # --- Central's word ---------------------------------------------------------------------
 
     def _acknowledged(self, ack: Ack, now: float) -> None:
+        anew = self._swear(ack.boot)
         if ack.boot != self._central_boot:
-            if self._central_boot is not None:
+            if anew or self._central_boot is not None:
                 self._ask(now + self._jitter() * self._pace.spread_s)
             self._central_boot = ack.boot
         self._central = "online"
@@ -240,6 +232,8 @@ class Uplink:
             course = self._courses.get(mark.stream)
             if course is not None:
                 progress |= self._marked(mark, course)
+            elif any(lost.stream == mark.stream for lost in self._journal.lost()):
+                self._graves[mark.stream] = mark
             if course is None or mark.committed < course.first - 1:
                 self._miss(mark, course, now)
         self._silent = False
@@ -250,24 +244,28 @@ class Uplink:
             if self._outstanding():
                 self._wait(now)
 
-    def _marked(self, mark: Mark, course: _Course) -> bool:
+    def _swear(self, boot: str) -> bool:
+        """Hold on to no promise of another start of central's: it may have lost its backups, too.
+
+        Says whether there was one, for then not all that is held may have been named to this one.
+        """
+        before, self._sworn = self._sworn, boot
+        if before in {None, boot}:
+            return False
+        self._graves.clear()
+        for course in self._courses.values():
+            course.safe = 0
+        return True
+
+    def _marked(self, mark: Mark, course: Course) -> bool:
         """Take a stream's watermarks; say whether that was progress."""
-        rose = mark.committed > course.committed
-        if not course.known or mark.committed < course.committed:
-            # A fresh word, or central was restored: send again from there.
-            course.batches.clear()
-            course.sent = mark.committed
-        course.sent = max(course.sent, mark.committed)
-        course.committed = mark.committed
-        course.safe = max(course.safe, mark.safe)
-        while course.batches and course.batches[0] <= mark.committed:
-            course.batches.pop(0)
         newly = not course.known
-        course.known = True
+        gone = [(one.first, one.last) for one in self._journal.lost() if one.stream == mark.stream]
+        rose = course.marked(mark, gone)
         self._alerts = {
             key: payload
             for key, payload in self._alerts.items()
-            if key[0] != mark.stream or key[1] > mark.committed
+            if key[0] != mark.stream or key[1] > course.committed
         }
         if newly:
             self._outs += [
@@ -277,15 +275,15 @@ class Uplink:
             ]
         return rose
 
-    def _miss(self, mark: Mark, course: _Course | None, now: float) -> None:
-        """Answer in a hello for what will not come from here: it was pruned, or is not ours.
+    def _miss(self, mark: Mark, course: Course | None, now: float) -> None:
+        """Answer in a hello for what will not come from here: it was pruned.
 
-        A stream that this journal never knew is not called lost: it may be a clone's.
+        Of a stream that this journal never knew nothing can be said: it may be a clone's.
         """
         last = self._journal.last(mark.stream) if course is None else course.first - 1
-        if last is not None and last <= mark.committed:
+        if last is None or last <= mark.committed:
             return
-        if last is not None and len(self._missed) < HELLO_STREAMS:
+        if len(self._missed) < HELLO_STREAMS:
             self._missed[mark.stream] = Lost(
                 stream=mark.stream, first=mark.committed + 1, last=last, reason="pruned"
             )
@@ -299,6 +297,7 @@ class Uplink:
             self._forget_sent()
             self._wait(now)
             return
+        self._swear(status.boot)
         first = self._central_boot is None
         news = self._central == "away" or self._central_boot != status.boot
         self._central, self._central_boot = "online", status.boot
@@ -322,9 +321,7 @@ class Uplink:
 
     def _forget_sent(self) -> None:
         for course in self._courses.values():
-            course.known = False
-            course.batches.clear()
-            course.sent = course.committed
+            course.forget_sent()
 
     def _outstanding(self) -> bool:
         return any(course.batches or not course.known for course in self._courses.values())
@@ -339,6 +336,7 @@ class Uplink:
     def _hello(self, now: float) -> Iterator[Out]:
         self._hello_at = None
         self._refresh()
+        self._losses_told = self._journal.lost()
         held = [h for h in self._journal.held() if h.last > self._courses[h.stream].safe]
         lost = list(self._losses())
         parts = max(1, -(-len(held) // HELLO_STREAMS), -(-len(lost) // HELLO_STREAMS))
@@ -353,7 +351,7 @@ class Uplink:
             # All of it is safe: nothing is asked, nothing will be answered.
             course.known |= course.last <= course.safe
         self._missed.clear()
-        if self._outstanding():
+        if self._deadline is None and self._outstanding():
             self._wait(now)
 
     def _losses(self) -> Iterator[Lost]:
@@ -388,17 +386,6 @@ class Uplink:
             )  # fmt: skip
             yield Out(self._topics["status"], contract.encode(status), retain=True)
 
-    def _healths(self, now: float) -> Iterator[Out]:
-        if self._health is None:
-            return
-        if self._health_sent is not None:
-            sent, at = self._health_sent
-            pause = self._pace.health_s if _alike(sent, self._health) else self._pace.health_s_min
-            if now < at + pause:
-                return
-        self._health_sent = self._health, now
-        yield Out(self._topics["health"], contract.encode(self._health), retain=True)
-
     def _remember(self, entry: Entry) -> None:
         self._alerts[entry.stream, entry.seq] = contract.encode(entry)
         if len(self._alerts) > ALERTS_MAX:
@@ -409,27 +396,12 @@ class Uplink:
         before = self._courses
         self._courses = {}
         for held in self._journal.held():
-            course = before.get(held.stream) or _Course(last=held.last)
+            course = before.get(held.stream) or Course(last=held.last)
             course.first, course.last = held.first, held.last
             self._courses[held.stream] = course
+        gone = {lost.stream for lost in self._journal.lost()}
+        self._graves = {name: mark for name, mark in self._graves.items() if name in gone}
 
 
 def _array(entries: Iterable[Entry]) -> bytes:
     return b"[" + b",".join(map(contract.encode, entries)) + b"]"
-
-
-def _alike(one: Health, other: Health) -> bool:
-    """Compare but for what always differs: the moment, ages, and a few entries on their way."""
-    plain = [
-        msgspec.structs.replace(
-            health,
-            devices=tuple(
-                msgspec.structs.replace(d, age_s=None, refusals={}) for d in health.devices
-            ),
-            at_ms=0,
-            oldest_s=0.0,
-            waiting=min(health.waiting, contract.BATCH_MAX) // contract.BATCH_MAX,
-        )
-        for health in (one, other)
-    ]
-    return plain[0] == plain[1]

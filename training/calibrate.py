@@ -1,68 +1,56 @@
 """Find what makes the probabilities honest, and the accept line, on training data alone.
 
-Held-out training crops (by text, see samples.is_held_out) and newly drawn plates are read by the
-exported nets. `python -m training.calibrate --data DIR --models gateway/plates/models` writes the
-temperature and the accept line into models.json. Validation pictures are never looked at.
+Held-out training crops (by text, see data.is_held_out) and newly drawn plates of every kind are
+read by the exported nets. Validation pictures are never looked at.
 """
 
-import argparse
-import csv
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Final
 
 import cv2
 import numpy as np
 
-from gateway.plates.alphabet import CLASSES
-from gateway.plates.decode import softmax
-from gateway.plates.net import OUTPUTS, SIZE, NetReader
-from training.faces import Glyphs, draw_plate, random_plate
-from training.samples import Picture, is_held_out, labels_of, places_of
-from training.wear import wear
+from gateway.plates.alphabet import Alphabet
+from gateway.plates.decode import calibrated, softmax
+from gateway.plates.look import SIZE
+from gateway.plates.model import LIST, Models, Settings, open_models
+from gateway.plates.net import NetReader
+from training.data import Picture, load_crops, validation_texts
+from training.recogniser import drawn_set
 
-SEED = 4001
-DRAWN = 1500
-WRONG_MAX = 0.003
+SEED: Final = 4001
+DRAWN: Final = 1500
+HARD: Final = (0.3, 1.2)
+WRONG_MAX: Final = 0.002
 """Of what is accepted of either kind, at most this share may be wrong."""
-UNSURE_SOURCE = "hyperlpr_finemap"
+UNSURE_SOURCE: Final = "hyperlpr_finemap"
 """Some of its labels are wrong, so it cannot say how often the reader is."""
 
-
-def held_out(data: Path) -> list[tuple[Picture, str]]:
-    """Load the training crops that no net was trained on."""
-    apart = labels_of(data / "dev_crops/index.csv") | labels_of(data / "dev_frames/index.csv")
-    with (data / "train_crops/index.csv").open(encoding="utf-8") as rows:
-        listed = [
-            (row["file"], row["label"])
-            for row in csv.DictReader(rows)
-            if is_held_out(row["label"])
-            and row["label"] not in apart
-            and row["source"] != UNSURE_SOURCE
-        ]
-    folder = data / "train_crops"
-    return [(np.asarray(cv2.imread(str(folder / file)), np.uint8), text) for file, text in listed]
+Labelled = list[tuple[Picture, str]]
 
 
-def drawn(data: Path) -> list[tuple[Picture, str]]:
+def held_out(data: Path) -> Labelled:
+    """Give the training crops that no net was trained on."""
+    crops = [crop for crop in load_crops(data, held_out=True) if crop.source != UNSURE_SOURCE]
+    return [(crop.picture, crop.text) for crop in crops]
+
+
+def drawn(data: Path, seed: int, count: int) -> Labelled:
     """Draw plates with a seed of their own, hard ones too."""
-    rng = np.random.default_rng(SEED)
-    glyphs = Glyphs(data / "ga36_glyphs/font_model")
-    made = []
-    for _ in range(DRAWN):
-        text, kind = random_plate(rng)
-        face = draw_plate(text, kind, rng, scale=0.45, glyphs=glyphs)
-        made.append((wear(face, rng, SIZE, float(rng.uniform(0.3, 1.2))), text))
-    return made
+    apart = validation_texts(data)
+    made = zip(*drawn_set(data, seed, count, HARD), strict=True)
+    return [(np.asarray(face, np.uint8), text) for face, text in made if text not in apart]
 
 
-def temperature_of(reader: NetReader, crops: list[tuple[Picture, str]]) -> float:
+def temperature_of(models: Models, crops: Labelled) -> float:
     """Find the temperature under which the labels are likeliest."""
     logits, names = [], []
     for crop, text in crops:
         blob = cv2.dnn.blobFromImage(cv2.resize(crop, SIZE), 1 / 255)
-        reader._recogniser.setInput(blob)  # noqa: SLF001 - the logits are the reader's own affair.
-        logits.append(reader._recogniser.forward(OUTPUTS)[0][0])  # noqa: SLF001
-        names.append(places_of(text))
+        logits.append(models.recogniser.run(blob)[0][0])
+        names.append(_named(text, models.alphabet))
     flat, wanted = np.concatenate(logits), np.concatenate(names)
 
     def surprise(temperature: float) -> float:
@@ -72,43 +60,73 @@ def temperature_of(reader: NetReader, crops: list[tuple[Picture, str]]) -> float
     return min((round(0.30 + 0.02 * i, 2) for i in range(50)), key=surprise)
 
 
-def line_of(confidences: list[float], rights: list[bool]) -> float:
+def _named(text: str, alphabet: Alphabet) -> np.ndarray:
+    known = {character: n for n, character in enumerate(alphabet.classes)}
+    names = [known["0" if each == "O" else each] for each in text]
+    return np.array(names + [0] * (8 - len(names)))
+
+
+def platt(chances: np.ndarray, rights: np.ndarray) -> tuple[float, float]:
+    """Fit slope and offset from a text's chance to how often it is right.
+
+    Newton's steps on the logistic likelihood, drawn to (1, 0) a little: few are wrong.
+    """
+    odds = np.log(chances / np.maximum(1 - chances, 1e-6))
+    x = np.stack([odds, np.ones_like(odds)], axis=1)
+    line, pull = np.array([1.0, 0.0]), np.diag([2.0, 0.5])
+    for _ in range(50):
+        sure = 1 / (1 + np.exp(-x @ line))
+        slope = x.T @ (rights - sure) - pull @ (line - np.array([1.0, 0.0]))
+        bend = (x * (sure * (1 - sure))[:, None]).T @ x + pull
+        line = line + np.clip(np.linalg.solve(bend, slope), -1, 1)
+    return float(max(0.05, line[0])), float(line[1])
+
+
+def line_of(confidences: np.ndarray, rights: np.ndarray) -> float:
     """Find the lowest line above which the share of wrong answers is small enough."""
-    order = np.argsort(-np.array(confidences))
-    wrong = np.cumsum(~np.array(rights)[order])
+    order = np.argsort(-confidences)
+    wrong = np.cumsum(~rights[order])
     allowed = np.where(wrong <= WRONG_MAX * np.arange(1, len(order) + 1))[0]
-    return float(np.array(confidences)[order][allowed[-1]]) if allowed.size else 1.0
+    return float(confidences[order][allowed[-1]]) if allowed.size else 1.0
 
 
-def main() -> None:
-    """Calibrate, and say how it looks."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--models", type=Path, required=True)
-    given = parser.parse_args()
+def read_all(models: Models, crops: Labelled) -> tuple[np.ndarray, np.ndarray]:
+    """Read crops as the gate does; give confidences and which were right."""
+    reader = NetReader(models)
+    best = [next(iter(reader.read(crop)), None) for crop, _ in crops]
+    sure = np.array([plate.confidence if plate else 0.0 for plate in best])
+    texts = [plate.text if plate else "" for plate in best]
+    right = [text == label for text, (_, label) in zip(texts, crops, strict=True)]
+    return sure, np.array(right)
+
+
+def calibrate(data: Path, folder: Path, count: int = DRAWN) -> Settings:
+    """Find temperature, Platt's line and the accept line; write them into the list."""
     cv2.setNumThreads(1)
-    assert len(CLASSES) == 73
-    path = given.models / "models.json"
-    listed = json.loads(path.read_text(encoding="utf-8"))
-    real, made = held_out(given.data), drawn(given.data)
-    temperature = temperature_of(NetReader.open(given.models), real + made[: len(real)])
-    listed["settings"]["temperature"] = temperature
-    path.write_text(json.dumps(listed, indent=2) + "\n", encoding="utf-8")
-    reader, lines = NetReader.open(given.models), []
-    for name, crops in (("held-out crops", real), ("drawn", made)):
-        read = [reader.read(crop) for crop, _ in crops]
-        best = [(found[0].text, found[0].confidence) if found else ("", 0.0) for found in read]
-        rights = [text == label for (text, _), (_, label) in zip(best, crops, strict=True)]
-        sure = [confidence for _, confidence in best]
-        line = line_of(sure, rights)
-        lines.append(line)
-        answered = np.mean(np.array(sure) >= line)
-        print(f"{name}: {len(crops)}, right {np.mean(rights):.4f}, mean confidence "
-              f"{np.mean(sure):.4f}, line {line:.4f} answers {answered:.4f}")  # fmt: skip
-    listed["settings"]["accept"] = round(min(0.995, max(lines)), 3)
-    path.write_text(json.dumps(listed, indent=2) + "\n", encoding="utf-8")
-    print(listed["settings"])
-
-
-if __name__ == "__main__":
-    main()
+    models = open_models(folder)
+    real, made = held_out(data), drawn(data, SEED, count)
+    plain = replace(
+        models.settings, slope=1.0, offset=0.0, accept=0.95,
+        temperature=temperature_of(models, real + made[: len(real)]),
+    )  # fmt: skip
+    models = replace(models, settings=plain)
+    read = [read_all(models, crops) for crops in (real, made)]
+    # Real and drawn count the same, whichever there are more of.
+    share = max(1, round(len(made) / max(1, len(real))))
+    chances = np.concatenate([np.repeat(read[0][0], share), read[1][0]])
+    rights = np.concatenate([np.repeat(read[0][1], share), read[1][1]])
+    said = chances > 0
+    slope, offset = platt(np.clip(chances[said], 1e-6, 1 - 1e-6), rights[said])
+    settings = replace(plain, slope=round(slope, 4), offset=round(offset, 4))
+    lines = []
+    for name, (plain_sure, right) in zip(("held-out crops", "drawn"), read, strict=True):
+        sure = np.array([calibrated(float(each), slope, offset) for each in plain_sure])
+        lines.append(line_of(sure, right))
+        print(f"{name}: {len(right)}, right {right.mean():.4f}, mean confidence {sure.mean():.4f},"
+              f" line {lines[-1]:.4f} answers {(sure >= lines[-1]).mean():.4f}")  # fmt: skip
+    settings = replace(settings, accept=round(min(0.995, max(lines)), 3))
+    path = folder / LIST
+    listed = json.loads(path.read_text(encoding="utf-8")) | {"settings": asdict(settings)}
+    path.write_text(json.dumps(listed, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(settings)
+    return settings

@@ -1,60 +1,70 @@
-"""Write the trained nets as ONNX into a folder, with their checksums and settings.
+"""Write the trained nets as ONNX into a folder, with their checksums, alphabet and settings."""
 
-`python -m training.export --work DIR --out gateway/plates/models [--temperature T ...]`
-"""
-
-import argparse
 import hashlib
 import json
+from dataclasses import asdict
 from pathlib import Path
+from typing import Final
 
 import torch
 from torch import nn
 
-from training.net import HEIGHT, WIDTH, Finder, Recogniser
+from gateway.plates.alphabet import NEWEST
+from gateway.plates.model import LIST, Settings
+from training.net import HEIGHT, WIDTH, WIDTHS, Finder, Recogniser
 
-NETS = ("finder.onnx", "recogniser.onnx")
+OUTPUTS: Final = {
+    "finder.onnx": ["plates"],
+    "recogniser.onnx": ["places", "corners", "colour", "lines"],
+}
+OTHERS: Final = ("plate.traineddata", "reference.onnx")
+"""What else the package's folder holds: the second reader's data, the benchmark's fixed net."""
+FINDER_ACCEPT: Final = 0.4
 
 
 def trained(kept: Path, net: nn.Module) -> nn.Module:
     """Load the averaged weights of a checkpoint."""
-    was = torch.load(kept, weights_only=True)
+    was = torch.load(kept, weights_only=True, map_location="cpu")
     mean = torch.optim.swa_utils.AveragedModel(net, use_buffers=True)
     mean.load_state_dict(was["mean"])
     print(f"{kept.name}: step {was['step']}")
     return mean.module.eval()
 
 
-def main() -> None:
-    """Export both nets."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--temperature", type=float, default=1.0)
-    parser.add_argument("--accept", type=float, default=0.85)
-    parser.add_argument("--finder-accept", type=float, default=0.4)
-    given = parser.parse_args()
-    given.out.mkdir(parents=True, exist_ok=True)
-    recogniser = trained(given.work / "recogniser.pt", Recogniser())
+def size_of(kept: Path) -> str:
+    """Tell which size of recogniser a checkpoint holds."""
+    weights = torch.load(kept, weights_only=True, map_location="cpu")["net"]
+    first = len(weights["features.0.0.weight"])
+    return next(name for name, widths in WIDTHS.items() if widths[0] == first)
+
+
+def export(work: Path, out: Path) -> None:
+    """Export both nets; temperature, slope and accept line are calibration's to find."""
+    out.mkdir(parents=True, exist_ok=True)
+    kept = work / "recogniser.pt"
+    recogniser = trained(kept, Recogniser(size_of(kept)))
     torch.onnx.export(
-        recogniser, (torch.rand(1, 3, HEIGHT, WIDTH),), str(given.out / NETS[1]), dynamo=False,
-        opset_version=13, input_names=["picture"], output_names=["places", "corners", "colour"],
+        recogniser, (torch.rand(1, 3, HEIGHT, WIDTH),), str(out / "recogniser.onnx"), dynamo=False,
+        opset_version=13, input_names=["picture"], output_names=OUTPUTS["recogniser.onnx"],
     )  # fmt: skip
-    finder = trained(given.work / "finder.pt", Finder())
     torch.onnx.export(
-        finder, (torch.rand(1, 3, 288, 384),), str(given.out / NETS[0]), dynamo=False,
-        opset_version=13, input_names=["picture"], output_names=["plates"],
+        trained(work / "finder.pt", Finder()), (torch.rand(1, 3, 288, 384),),
+        str(out / "finder.onnx"), dynamo=False,
+        opset_version=13, input_names=["picture"], output_names=OUTPUTS["finder.onnx"],
         dynamic_axes={"picture": {2: "h", 3: "w"}, "plates": {2: "h8", 3: "w8"}},
     )  # fmt: skip
-    sums = {name: hashlib.sha256((given.out / name).read_bytes()).hexdigest() for name in NETS}
-    settings = {
-        "temperature": given.temperature,
-        "accept": given.accept,
-        "finder_accept": given.finder_accept,
+    settings = Settings(temperature=1.0, accept=0.95, finder_accept=FINDER_ACCEPT)
+    names = [*OUTPUTS, *(each for each in OTHERS if (out / each).exists())]
+    write_list(out, names, settings)
+
+
+def write_list(out: Path, names: list[str], settings: Settings) -> None:
+    """Write what the package checks and goes by."""
+    listed = {
+        "sha256": {name: hashlib.sha256((out / name).read_bytes()).hexdigest() for name in names},
+        "outputs": OUTPUTS,
+        "alphabet": {"characters": NEWEST.characters, "kinds": NEWEST.kinds},
+        "settings": asdict(settings),
     }
-    listed = {"nets": NETS, "sha256": sums, "settings": settings}
-    (given.out / "models.json").write_text(json.dumps(listed, indent=2) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+    text = json.dumps(listed, indent=2, ensure_ascii=False)
+    (out / LIST).write_text(text + "\n", encoding="utf-8")

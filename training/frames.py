@@ -1,8 +1,6 @@
 """What the detector learns from: street pictures with our plates laid over the cars' own."""
 
-import csv
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -10,36 +8,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.faces import BUILT_IN, Glyphs, Picture, draw_plate, random_plate
-from training.samples import is_held_out, load_crops
-from training.wear import lay, weather
+from training.data import Frame, load_crops, load_frames, standard_glyphs
+from training.glyphs import BUILT_IN, Picture
+from training.layouts import shape_of
+from training.samples import FONT, face_of
+from training.texts import LESSONS, random_plate
+from training.wear import framed, lay
+from training.weather import weather
 
 SIDE: Final = 192
 STRIDE: Final = 8
 STEP: Final = 16.0
 Corners = NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """A street picture and the boxes of its cars' plates: middle, width, height, relative."""
-
-    path: Path
-    boxes: tuple[tuple[float, float, float, float], ...]
-
-
-def load_frames(data: Path) -> list[Frame]:
-    """List the street pictures."""
-    frames = []
-    with (data / "car_frames/index.csv").open(encoding="utf-8") as rows:
-        for row in csv.DictReader(rows):
-            boxes = []
-            for box in row["plate_boxes_cx_cy_w_h_relative"].split("|"):
-                if box:
-                    x, y, width, height = (float(each) for each in box.split(","))
-                    boxes.append((x, y, width, height))
-            frames.append(Frame(data / "car_frames" / row["file"], tuple(boxes)))
-    return frames
 
 
 class Street:
@@ -48,9 +28,9 @@ class Street:
     def __init__(self, data: Path, seed: int) -> None:
         self.rng = np.random.default_rng(seed)
         self.frames = load_frames(data)
-        self.crops = [each for each in load_crops(data) if not is_held_out(each[1])]
+        self.crops = load_crops(data)
         self.loaded: dict[Path, Picture] = {}
-        self.standard = Glyphs(data / "ga36_glyphs/font_model")
+        self.standard = standard_glyphs(data)
 
     def batches(self, size: int) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
         """Give batches: pictures N x 192 x 192 x 3 and targets N x 9 x 24 x 24."""
@@ -67,8 +47,10 @@ class Street:
         plates = []
         for x, y, wide, high in frame.boxes:
             middle = np.array((x * width, y * height))
-            corners = self.corners(middle, wide * width, high * height)
-            picture = lay(self.face(), corners, picture)
+            face = self.face()
+            flat = face.shape[1] / face.shape[0]
+            corners = self.corners(middle, wide * width, high * height, flat)
+            picture = lay(face, corners, picture)
             plates.append(corners)
         picture, plates = self.cut(picture, plates)
         return weather(picture, rng, float(rng.uniform(0.0, 0.7))), target_of(plates)
@@ -87,18 +69,18 @@ class Street:
         """Take a drawn plate, or a real crop."""
         rng = self.rng
         if rng.random() < 0.45:
-            return self.crops[int(rng.integers(0, len(self.crops)))][0]
-        text, kind = random_plate(rng)
-        glyphs = BUILT_IN if rng.random() < 0.2 else self.standard
-        double = kind == "trailer" or (kind == "yellow" and rng.random() < 0.35)
-        return draw_plate(text, kind, rng, scale=0.4, double=double, glyphs=glyphs)
+            return self.crops[int(rng.integers(0, len(self.crops)))].picture
+        text, kind = random_plate(rng, None, LESSONS)
+        glyphs = BUILT_IN if rng.random() < FONT else self.standard
+        return framed(face_of(text, kind, shape_of(kind, rng), rng, glyphs), rng, 1.0)
 
-    def corners(self, middle: NDArray[np.float64], wide: float, high: float) -> Corners:
-        """Cover a box with a plate that hangs a little otherwise."""
+    def corners(
+        self, middle: NDArray[np.float64], wide: float, high: float, flat: float
+    ) -> Corners:
+        """Cover a box with a plate of its own shape that hangs a little otherwise."""
         rng = self.rng
-        half = np.array(
-            (wide * rng.uniform(1.05, 1.4), max(high * rng.uniform(0.9, 1.1), wide / 3.3))
-        )
+        across = wide * rng.uniform(1.05, 1.4)
+        half = np.array((across, max(high * rng.uniform(0.9, 1.1), across / max(flat, 1.4) * 0.95)))
         turn, shear = rng.normal(0, 0.12), rng.normal(0, 0.12)
         away = np.array(((-1, -1), (1, -1), (1, 1), (-1, 1))) * half / 2
         away = away @ np.array(((1, turn), (-turn, 1))) @ np.array(((1, shear), (0, 1)))
@@ -146,7 +128,8 @@ class Street:
             part = loaded[
                 top : int((y + high * 0.6) * height), left : int((x + wide * 0.6) * width)
             ]
-            part[:] = cv2.blur(part, (61, 61))
+            if part.size:
+                part[:] = part.mean(axis=(0, 1))
         side = int(rng.integers(120, min(width, height)))
         left, top = int(rng.integers(0, width - side + 1)), int(rng.integers(0, height - side + 1))
         piece = loaded[top : top + side, left : left + side]

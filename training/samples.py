@@ -1,10 +1,5 @@
-"""What the recogniser learns from: drawn plates, real crops, and patches that are no plate.
+"""What the recogniser learns from: drawn plates, real crops, and patches that are no plate."""
 
-Validation pictures never come here: a crop whose text stands in a validation index is left out.
-"""
-
-import csv
-import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,29 +10,30 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.plates.alphabet import CLASSES, COLOUR_OF, COLOURS
-from gateway.plates.grammar import KINDS, PLACES_MAX, PlateKind
-from training.faces import BUILT_IN, Glyphs, Picture, draw_plate, random_plate
-from training.net import HEIGHT, WIDTH
-from training.wear import lay, loose_corners, plain_ground, weather
+from gateway.plates.alphabet import COLOUR_OF, COLOURS, NEWEST
+from gateway.plates.grammar import PLACES_MAX, PlateKind
+from gateway.plates.look import SIZE, TALL, laid
+from training.data import UNKNOWN, load_crops, standard_glyphs, validation_texts
+from training.faces import draw_plate
+from training.glyphs import BUILT_IN, Glyphs, Picture
+from training.layouts import TWO_LINES, Shape, cells_of, shape_of
+from training.texts import LESSONS, random_plate
+from training.wear import framed, lay, loose_corners, plain_ground
+from training.weather import weather
 
-SIZE: Final = (WIDTH, HEIGHT)
-UNKNOWN: Final = -1
-LESSONS: Final[dict[PlateKind, float]] = {
-    "blue": 0.40,
-    "green": 0.18,
-    "yellow": 0.14,
-    "trailer": 0.10,
-    "learner": 0.04,
-    "police": 0.03,
-    "embassy": 0.06,
-    "consulate": 0.02,
-    "border": 0.03,
-}
-"""How often a kind is drawn: two lines, and digits first, are hard to learn and rare in life."""
-HELD_OUT: Final = 16
-"""One plate text in so many is kept from training, for calibration."""
-_CLASS: Final = {character: place for place, character in enumerate(CLASSES)}
+Batch = tuple[NDArray[np.generic], ...]
+
+DRAWN: Final = 0.52
+REAL: Final = 0.42
+"""Shares of the lessons; the rest is no plate."""
+FONT: Final = 0.15
+"""Of the drawn ones, with a font's glyphs instead of the standard's."""
+LAID: Final = 0.6
+"""Of plates of two lines, cut into their lines as the second look sees them."""
+FACE_WIDE: Final = 200
+"""Pixels."""
+_CLASS: Final = {character: place for place, character in enumerate(NEWEST.classes)}
+_NOWHERE: Final = np.full(8, np.nan, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +45,8 @@ class Sample:
     corners: NDArray[np.float32]
     """Eight numbers in crop lengths; NaN where nobody knows."""
     colour: int
+    lines: int
+    """1 for two lines, 0 for one, UNKNOWN."""
 
 
 def places_of(text: str) -> NDArray[np.int64]:
@@ -60,32 +58,31 @@ def places_of(text: str) -> NDArray[np.int64]:
     return np.array(names + [0] * (PLACES_MAX - len(names)), np.int64)
 
 
-def is_held_out(text: str) -> bool:
-    """Tell whether a plate is kept for calibration, by its text alone."""
-    return hashlib.sha256(text.encode()).digest()[0] % HELD_OUT == 0
+def face_of(
+    text: str, kind: PlateKind, shape: Shape, rng: np.random.Generator, glyphs: Glyphs
+) -> Picture:
+    """Draw a face of the width that is enough for a crop."""
+    scale = FACE_WIDE / cells_of(text, kind, shape)[0][0]
+    return draw_plate(text, kind, rng, scale=scale, shape=shape, glyphs=glyphs)
 
 
-def labels_of(index: Path) -> set[str]:
-    """Read every plate text of an index."""
-    with index.open(encoding="utf-8") as rows:
-        return {text for row in csv.DictReader(rows) for text in row["label"].split("|")}
+def drawn_crop(
+    rng: np.random.Generator, face: Picture, strength: float, ground: Picture | None, *, cut: bool
+) -> tuple[Picture, NDArray[np.float32]]:
+    """Photograph a face as a look sees it: the crop and the plate's corners in crop lengths.
 
-
-def load_crops(data: Path) -> list[tuple[Picture, str, int]]:
-    """Load the training crops but those whose text stands in a validation set."""
-    kept_apart = labels_of(data / "dev_crops/index.csv") | labels_of(data / "dev_frames/index.csv")
-    crops = []
-    with (data / "train_crops/index.csv").open(encoding="utf-8") as rows:
-        for row in csv.DictReader(rows):
-            if row["label"] in kept_apart:
-                continue
-            picture = cv2.imread(str(data / "train_crops" / row["file"]))
-            name = row["plate_colour"]
-            colour = COLOURS.index(name) if name in COLOURS else UNKNOWN
-            assert picture is not None, row["file"]
-            crops.append((np.asarray(picture, np.uint8), row["label"], colour))
-    assert not kept_apart & {text for _, text, _ in crops}
-    return crops
+    With `cut` a plate of two lines is laid out as the second look lays it; its corners are gone.
+    """
+    size = TALL if cut else SIZE
+    steady = min(strength, 0.5) if cut else strength
+    corners = loose_corners(rng, size, 0.4 * steady if cut else steady)
+    if ground is None:
+        ground = plain_ground(rng, size)
+    laid_down = lay(framed(face, rng, strength), corners, cv2.resize(ground, size))
+    seen = weather(laid_down, rng, strength)
+    if cut:
+        return laid(seen), _NOWHERE
+    return seen, (corners / np.array(size, np.float32)).reshape(8).astype(np.float32)
 
 
 class Studio:
@@ -93,17 +90,19 @@ class Studio:
 
     def __init__(self, data: Path, seed: int) -> None:
         self.rng = np.random.default_rng(seed)
-        self.crops = [each for each in load_crops(data) if not is_held_out(each[1])]
-        often = Counter(text[0] for _, text, _ in self.crops)
-        weight = np.array([often[text[0]] ** -0.5 for _, text, _ in self.crops])
+        self.kept_apart = validation_texts(data)
+        self.crops = load_crops(data)
+        often = Counter(crop.text[0] for crop in self.crops)
+        weight = np.array([often[crop.text[0]] ** -0.5 for crop in self.crops])
         self.weight = np.cumsum(weight / weight.sum())
-        self.standard = Glyphs(data / "ga36_glyphs/font_model")
-        self.patches = sorted((data / "no_plate_patches").glob("*.jpg"))
+        self.standard = standard_glyphs(data)
+        patches = sorted((data / "no_plate_patches").glob("*.jpg"))
+        self.patches = [cv2.resize(cv2.imread(str(path)), SIZE) for path in patches]
         self.frames = sorted((data / "car_frames").glob("*.jpg"))
         self._frame: Picture | None = None
 
-    def batches(self, size: int) -> Iterator[tuple[NDArray[np.uint8], ...]]:
-        """Give batches: pictures N x H x W x 3, places, corners, colours."""
+    def batches(self, size: int) -> Iterator[Batch]:
+        """Give batches: pictures N x H x W x 3, places, corners, colours, lines."""
         while True:
             made = [self.sample() for _ in range(size)]
             yield (
@@ -111,48 +110,54 @@ class Studio:
                 np.stack([each.places for each in made]),
                 np.stack([each.corners for each in made]),
                 np.array([each.colour for each in made]),
+                np.array([each.lines for each in made]),
             )
 
     def sample(self) -> Sample:
         """Make one sample of any kind."""
         chance = self.rng.random()
-        if chance < 0.46:
+        if chance < DRAWN:
             return self.drawn()
-        return self.real() if chance < 0.94 else self.empty()
+        return self.real() if chance < DRAWN + REAL else self.empty()
 
     def drawn(self) -> Sample:
         """Draw a plate as a gate's camera may see it."""
         rng = self.rng
-        kind = KINDS[int(rng.choice(len(KINDS), p=[LESSONS[each] for each in KINDS]))]
-        text, _ = random_plate(rng, kind)
-        glyphs = BUILT_IN if rng.random() < 0.15 else self.standard
-        double = kind == "trailer" or (kind == "yellow" and rng.random() < 0.5)
-        face = draw_plate(text, kind, rng, scale=0.45, double=double, glyphs=glyphs)
+        text, kind = random_plate(rng, None, LESSONS)
+        while text in self.kept_apart:
+            text, kind = random_plate(rng, kind)
+        shape = shape_of(kind, rng)
+        two = shape in TWO_LINES
+        cut = two and rng.random() < LAID
+        glyphs = BUILT_IN if rng.random() < FONT else self.standard
+        face = face_of(text, kind, shape, rng, glyphs)
+        ground = self.surroundings() if rng.random() < 0.6 else None
         strength = float(rng.uniform(0.2, 1.15))
-        corners = loose_corners(rng, SIZE, strength)
-        ground = self.surroundings() if rng.random() < 0.6 else plain_ground(rng, SIZE)
-        picture = weather(lay(face, corners, ground), rng, strength)
-        relative = (corners / np.array(SIZE, np.float32)).reshape(8)
-        return Sample(picture, places_of(text), relative, COLOURS.index(COLOUR_OF[kind]))
+        picture, corners = drawn_crop(rng, face, strength, ground, cut=cut)
+        lines = UNKNOWN if cut else int(two)
+        return Sample(picture, places_of(text), corners, COLOURS.index(COLOUR_OF[kind]), lines)
 
     def real(self) -> Sample:
         """Take a training crop, a little otherwise each time."""
         rng = self.rng
         chosen = int(np.searchsorted(self.weight, rng.random()))
-        picture, text, colour = self.crops[min(chosen, len(self.crops) - 1)]
+        crop = self.crops[min(chosen, len(self.crops) - 1)]
         strength = float(rng.uniform(0.0, 0.8))
         if rng.random() < 0.35:
             ground = self.surroundings() if rng.random() < 0.6 else plain_ground(rng, SIZE)
-            crop = lay(picture, loose_corners(rng, SIZE, strength), ground)
+            seen = lay(crop.picture, loose_corners(rng, SIZE, strength), ground)
         else:
-            crop = lay(picture, self.tight_corners(strength), cv2.resize(picture, SIZE))
-        nobody_knows = np.full(8, np.nan, np.float32)
-        return Sample(weather(crop, rng, strength * 0.7), places_of(text), nobody_knows, colour)
+            seen = lay(crop.picture, self.tight_corners(strength), cv2.resize(crop.picture, SIZE))
+        # Of yellow ones nobody noted whether they have two lines.
+        lines = UNKNOWN if crop.colour == COLOURS.index("yellow") else 0
+        picture = weather(seen, rng, strength * 0.7)
+        return Sample(picture, places_of(crop.text), _NOWHERE, crop.colour, lines)
 
     def tight_corners(self, strength: float) -> NDArray[np.float32]:
         """Turn and shift a crop that is a plate already; what is lost is lost."""
-        whole = np.array([(0, 0), (WIDTH, 0), (WIDTH, HEIGHT), (0, HEIGHT)], np.float32)
-        middle, rng = np.array((WIDTH / 2, HEIGHT / 2)), self.rng
+        width, height = SIZE
+        whole = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
+        middle, rng = np.array((width / 2, height / 2)), self.rng
         away = (whole - middle) * rng.normal(1.03, 0.04 * strength, 2)
         turn, shear = rng.normal(0, 0.012 * strength), rng.normal(0, 0.16 * strength)
         away = away @ np.array(((1, turn), (-shear, 1)))
@@ -163,18 +168,17 @@ class Studio:
         """Take something that is no plate."""
         rng = self.rng
         if rng.random() < 0.5:
-            loaded = cv2.imread(str(self.patches[int(rng.integers(0, len(self.patches)))]))
-            picture = np.asarray(cv2.resize(loaded, SIZE), np.uint8)
+            picture = np.asarray(self.patches[int(rng.integers(0, len(self.patches)))], np.uint8)
         else:
             picture = self.surroundings()
         places = np.zeros(PLACES_MAX, np.int64)
         picture = weather(picture, rng, float(rng.uniform(0, 0.8)))
-        return Sample(picture, places, np.full(8, np.nan, np.float32), UNKNOWN)
+        return Sample(picture, places, _NOWHERE, UNKNOWN, UNKNOWN)
 
     def surroundings(self) -> Picture:
         """Cut a piece out of a street picture, of a plate's shape and any size."""
         rng = self.rng
-        if self._frame is None or rng.random() < 0.2:
+        if self._frame is None or rng.random() < 0.1:
             self._frame = cv2.imread(str(self.frames[int(rng.integers(0, len(self.frames)))]))
         assert self._frame is not None
         height, width = self._frame.shape[:2]

@@ -1,8 +1,10 @@
-"""What light, weather, motion and the camera do to a plate's picture."""
+"""A plate photographed: where its corners lie in a crop, what is around it, and its frame."""
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from training.weather import weather
 
 Picture = NDArray[np.uint8]
 
@@ -16,16 +18,8 @@ def wear(
     detector cuts it: with some of what is around the plate, or with a little of it lost.
     """
     corners = loose_corners(rng, size, strength)
-    return weather(lay(face, corners, plain_ground(rng, size)), rng, strength)
-
-
-def weather(picture: Picture, rng: np.random.Generator, strength: float) -> Picture:
-    """Light, dirt, blur and the sensor: all that happens between a plate and a file."""
-    picture = _lit(picture, rng, strength)
-    if rng.random() < 0.15 * strength:
-        picture = _dirty(picture, rng)
-    picture = _blurred(picture, rng, strength)
-    return _sensed(picture, rng, strength)
+    laid = lay(framed(face, rng, strength), corners, plain_ground(rng, size))
+    return weather(laid, rng, strength)
 
 
 def plain_ground(rng: np.random.Generator, size: tuple[int, int]) -> Picture:
@@ -76,92 +70,20 @@ def lay(face: Picture, corners: NDArray[np.float32], ground: Picture) -> Picture
     return laid
 
 
+def framed(face: Picture, rng: np.random.Generator, strength: float) -> Picture:
+    """Put a holder's rim over a plate's edge, sometimes with a dealer's strip below."""
+    if rng.random() >= 0.25 * strength:
+        return face
+    height, width = face.shape[:2]
+    colour = tuple(int(each) for each in rng.integers(10, 230) + rng.integers(-8, 9, 3))
+    rimmed = face.copy()
+    rim = max(1, round(rng.uniform(0.01, 0.05) * height))
+    cv2.rectangle(rimmed, (0, 0), (width - 1, height - 1), colour, rim)
+    strip = round(rng.uniform(0.0, 0.10) * height)
+    if strip and rng.random() < 0.5:
+        rimmed[height - strip :] = colour
+    return rimmed
+
+
 def _picture(array: object) -> Picture:
     return np.asarray(array, np.uint8)
-
-
-def _lit(picture: Picture, rng: np.random.Generator, strength: float) -> Picture:
-    lit = picture.astype(np.float32)
-    height, width = picture.shape[:2]
-    if rng.random() < 0.25 * strength:
-        # A shadow's edge across the plate.
-        edge, slope = rng.uniform(0.1, 0.9) * width, rng.uniform(-1.5, 1.5)
-        across = np.arange(width)[None, :] + slope * np.arange(height)[:, None]
-        share = 1 / (1 + np.exp(-(across - edge) / rng.uniform(1, 8)))
-        lit *= (1 - rng.uniform(0.2, 0.65) * share)[:, :, None].astype(np.float32)
-    if rng.random() < 0.12 * strength:
-        # Glare.
-        spot = rng.uniform(0, 1, 2) * (width, height)
-        reach = rng.uniform(0.1, 0.5) * width
-        away = (np.arange(width)[None, :] - spot[0]) ** 2 + (
-            np.arange(height)[:, None] - spot[1]
-        ) ** 2
-        lit += (rng.uniform(60, 200) * np.exp(-away / reach**2))[:, :, None].astype(np.float32)
-    if rng.random() < 0.12 * strength:
-        grey = cv2.cvtColor(np.clip(lit, 0, 255).astype(np.uint8), cv2.COLOR_BGR2GRAY)
-        lit = np.repeat(grey[:, :, None], 3, 2).astype(np.float32)
-    contrast = np.exp(rng.normal(-0.15, 0.35) * strength)
-    bright = rng.normal(0, 28) * strength
-    tint = np.exp(rng.normal(0, 0.10, 3) * strength).astype(np.float32)
-    mean = float(lit.mean())
-    lit = ((lit - mean) * np.float32(contrast) + np.float32(mean + bright)) * tint
-    if rng.random() < 0.25 * strength:
-        lit *= np.float32(rng.uniform(0.15, 0.8))
-    return np.clip(lit, 0, 255).astype(np.uint8)
-
-
-def _dirty(picture: Picture, rng: np.random.Generator) -> Picture:
-    """Mud, snow or rain over some of it."""
-    height, width = picture.shape[:2]
-    kind = rng.integers(0, 3)
-    soiled = picture.copy()
-    for _ in range(int(rng.integers(2, 14))):
-        spot = (int(rng.integers(0, width)), int(rng.integers(0, height)))
-        if kind == 2:
-            length = int(rng.integers(3, max(4, height // 3)))
-            cv2.line(soiled, spot, (spot[0] + 1, spot[1] + length), (200, 200, 200), 1, cv2.LINE_AA)
-            continue
-        colour = (60, 80, 100) if kind == 0 else (240, 240, 240)
-        axes = (
-            int(rng.integers(1, max(2, width // 22))),
-            int(rng.integers(1, max(2, height // 9))),
-        )
-        cv2.ellipse(soiled, spot, axes, float(rng.uniform(0, 180)), 0, 360, colour, -1, cv2.LINE_AA)
-    share = rng.uniform(0.3, 0.8)
-    return _picture(cv2.addWeighted(picture, 1 - share, soiled, share, 0))
-
-
-def _blurred(picture: Picture, rng: np.random.Generator, strength: float) -> Picture:
-    """Too few pixels, out of focus, moving."""
-    height, width = picture.shape[:2]
-    if rng.random() < 0.65 * strength:
-        shrink = rng.uniform(0.30, 0.9)
-        small = (max(8, round(width * shrink)), max(4, round(height * shrink)))
-        picture = _picture(cv2.resize(picture, small, interpolation=cv2.INTER_AREA))
-        how = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_NEAREST)[
-            int(rng.choice(3, p=(0.5, 0.4, 0.1)))
-        ]
-        picture = _picture(cv2.resize(picture, (width, height), interpolation=how))
-    chance = rng.random()
-    if chance < 0.35 * strength:
-        picture = cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.4, 1.6) * width / 168))
-    elif chance < 0.5 * strength:
-        length = int(rng.integers(3, max(4, width // 24)) | 1)
-        kernel = np.zeros((length, length), np.float32)
-        slope = rng.uniform(-0.5, 0.5)
-        for i in range(length):
-            kernel[round(length // 2 + slope * (i - length // 2)), i] = 1
-        picture = cv2.filter2D(picture, -1, kernel / kernel.sum())
-    return picture
-
-
-def _sensed(picture: Picture, rng: np.random.Generator, strength: float) -> Picture:
-    if rng.random() < 0.5 * strength:
-        noise = np.empty(picture.shape, np.int16)
-        cv2.setRNGSeed(int(rng.integers(0, 2**31)))
-        cv2.randn(noise, 0, float(rng.uniform(1, 12)))
-        picture = np.clip(picture + noise, 0, 255).astype(np.uint8)
-    if rng.random() < 0.5 * strength:
-        how = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 90))]
-        picture = cv2.imdecode(cv2.imencode(".jpg", picture, how)[1], cv2.IMREAD_COLOR)
-    return picture

@@ -29,8 +29,11 @@ if __name__ not in serial.protocol_handler_packages:
 class Port:
     """An open port: reads what is there, never waits for a number of bytes."""
 
-    def __init__(self, line: serial.SerialBase, url: str) -> None:
+    def __init__(self, line: serial.SerialBase, url: str, *, echo: bool = False) -> None:
         self._line = line
+        self._echo = echo
+        self._own = b""
+        """What was sent and has not come back yet, on a line that echoes."""
         self.url = url
 
     def read_chunk(self, wait_s: float) -> bytes:
@@ -45,10 +48,11 @@ class Port:
             more: bytes = self._line.read(waiting) if waiting else b""
         except LOST as error:
             raise self._lost(error) from error
-        return first + more
+        return self._without_echo(first + more)
 
     def write(self, request: bytes) -> None:
         """Send a poll; raises PortLost."""
+        self._own = request if self._echo else b""
         try:
             self._line.write(request)
         except LOST as error:
@@ -61,6 +65,14 @@ class Port:
         except LOST as error:
             raise self._lost(error) from error
 
+    def _without_echo(self, chunk: bytes) -> bytes:
+        """Drop what we said ourselves; a byte that is not ours ends the echo."""
+        own = 0
+        while own < min(len(self._own), len(chunk)) and self._own[own] == chunk[own]:
+            own += 1
+        self._own = self._own[own:] if own == len(chunk) else b""
+        return chunk[own:]
+
     def close(self) -> None:
         """Close; a port that is already gone is closed."""
         try:
@@ -72,17 +84,23 @@ class Port:
         return PortLost(f"{self.url} is gone ({error}); plug it in again, check cable and hub")
 
 
-def open_port(url: str, baud: int) -> Port:
-    """Open a port for us alone; raises PortRefused with a reason and what to do."""
+def open_port(url: str, baud: int, line: str = "8N1", *, echo: bool = False) -> Port:
+    """Open a port for us alone; raises PortRefused with a reason and what to do.
+
+    `line` is data bits, parity (N, E, O, M, S) and stop bits (1 or 2). `echo`: a two-wire bus
+    hands our own bytes back, and they are dropped.
+    """
+    bits, parity, stop = int(line[0]), line[1], int(line[2])
     try:
-        line = serial.serial_for_url(
-            url, baudrate=baud, exclusive=True, timeout=0.1, write_timeout=1.0
-        )
+        opened = serial.serial_for_url(
+            url, baudrate=baud, bytesize=bits, parity=parity, stopbits=stop,
+            exclusive=True, timeout=0.1, write_timeout=1.0,
+        )  # fmt: skip
     except (ValueError, DriverUnknown) as error:
         raise PortRefused("refused", f"{url}: {error}; correct the port's address") from error
     except LOST as error:
         raise _refused(url, error) from error
-    return Port(line, url)
+    return Port(opened, url, echo=echo)
 
 
 def _refused(url: str, error: Exception) -> PortRefused:

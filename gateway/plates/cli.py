@@ -6,11 +6,24 @@ import time
 from pathlib import Path
 
 import click
+import cv2
 
-from gateway.plates.benchmark import IndexRefused, answer_all, figures_of, load_picture
+from gateway.errors import GateError, SettingsRefused
+from gateway.plates import show
+from gateway.plates.benchmark import (
+    Answer,
+    IndexRefused,
+    answer_all,
+    figures_of,
+    load_picture,
+    reliability_of,
+)
 from gateway.plates.errors import PlateError
-from gateway.plates.reader import Plate, PlateReader, status_of
+from gateway.plates.model import RUNTIMES, Runtime
+from gateway.plates.picture import Picture
+from gateway.plates.reader import Plate, PlateReader, Region, status_of
 from gateway.plates.readers import READERS, open_reader
+from gateway.plates.reliability import curve
 
 WORDS = {
     "exact": "whole plate right",
@@ -24,6 +37,37 @@ WORDS = {
 reader_option = click.option(
     "--reader", type=click.Choice(READERS), default="net", show_default=True, help="Which reader."
 )
+runtime_option = click.option(
+    "--runtime", type=click.Choice(RUNTIMES), default="best", show_default=True,
+    help="What runs the nets; best is onnxruntime where it is installed.",
+)  # fmt: skip
+
+
+class _Region(click.ParamType[Region]):
+    name = "region"
+
+    def convert(
+        self, value: str | Region, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Region:
+        if not isinstance(value, str):
+            return value
+        try:
+            corners = [tuple(float(part) for part in each.split(",")) for each in value.split()]
+        except ValueError:
+            corners = []
+        if len(corners) < 3 or any(len(c) != 2 or not 0 <= min(c) <= max(c) <= 1 for c in corners):
+            self.fail(
+                f"{value!r}: three corners or more are wanted, such as '0,0.5 1,0.5 1,1 0,1'",
+                param,
+                ctx,
+            )
+        return tuple((x, y) for x, y in corners)
+
+
+region_option = click.option(
+    "--region", type=_Region(), default=(), metavar="'X,Y X,Y X,Y...'",
+    help="Look only within these corners, from 0,0 (top left) to 1,1.",
+)  # fmt: skip
 
 
 @click.group()
@@ -34,16 +78,29 @@ def plates() -> None:
 @plates.command("read")
 @click.argument("pictures", metavar="PICTURE...", nargs=-1, required=True, type=click.Path())
 @reader_option
+@runtime_option
+@region_option
+@click.option(
+    "--annotate", type=click.Path(path_type=Path), metavar="OUT",
+    help="Draw what was found: a picture, or a folder for several.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a picture.")
-def read_pictures(pictures: tuple[str, ...], reader: str, as_json: bool) -> None:
+def read_pictures(  # noqa: PLR0917 - click calls it by name.
+    pictures: tuple[str, ...], reader: str, runtime: Runtime, region: Region,
+    annotate: Path | None, as_json: bool,
+) -> None:  # fmt: skip
     """Read every plate in each PICTURE, the best first."""
-    opened = _open(reader)
-    shows = [_show(opened, file, as_json=as_json) for file in pictures]
+    opened = _open(reader, runtime)
+    if annotate is not None and len(pictures) > 1:
+        annotate.mkdir(parents=True, exist_ok=True)
+    shows = [_show(opened, file, region, annotate, as_json=as_json) for file in pictures]
     if not all(shows):
         sys.exit(1)
 
 
-def _show(reader: PlateReader, file: str, *, as_json: bool) -> bool:
+def _show(
+    reader: PlateReader, file: str, region: Region, annotate: Path | None, *, as_json: bool
+) -> bool:
     """Read and print one file; tell whether it was a picture."""
     picture = load_picture(Path(file))
     if picture is None:
@@ -53,8 +110,12 @@ def _show(reader: PlateReader, file: str, *, as_json: bool) -> bool:
             _print_json({"file": file, "plates": [], "ms": 0.0, "error": fault})
         return False
     began = time.perf_counter()
-    found = [plate for plate in reader.read(picture) if plate.text]
+    seen = reader.read(picture, region)
     ms = round(1000 * (time.perf_counter() - began), 1)
+    found = [plate for plate in seen if plate.text]
+    if annotate is not None:
+        out = annotate / f"{Path(file).stem}.png" if annotate.is_dir() else annotate
+        _write(out, show.annotated(picture, seen, reader.accept))
     if as_json:
         _print_json({"file": file, "plates": [_as_json(each, reader) for each in found], "ms": ms})
         return True
@@ -77,9 +138,12 @@ def _as_json(plate: Plate, reader: PlateReader) -> dict[str, object]:
     return {
         "plate": plate.text,
         "plate_kind": plate.plate_kind,
+        "plate_colour": plate.colour,
         "confidence": round(plate.confidence, 4),
+        "characters": [round(each, 4) for each in plate.characters],
         "status": status_of(plate, reader.accept),
         "box": plate.box,
+        "corners": [[round(x, 1), round(y, 1)] for x, y in plate.corners],
         "candidates": [[text, round(chance, 4)] for text, chance in plate.candidates],
     }
 
@@ -87,19 +151,43 @@ def _as_json(plate: Plate, reader: PlateReader) -> dict[str, object]:
 @plates.command("benchmark")
 @click.argument("index", metavar="INDEX.csv", type=click.Path(path_type=Path))
 @reader_option
+@runtime_option
+@region_option
+@click.option(
+    "--repeat", type=click.IntRange(1, 20), default=3, show_default=True,
+    help="Read each picture so often; its time is the least.",
+)  # fmt: skip
+@click.option(
+    "--misses", type=click.Path(path_type=Path), metavar="OUT.png",
+    help="Draw a sheet of what was missed.",
+)  # fmt: skip
+@click.option(
+    "--plot", type=click.Path(path_type=Path), metavar="OUT.svg",
+    help="Draw how often answers of a confidence are right.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def benchmark(index: Path, reader: str, as_json: bool) -> None:
+def benchmark(  # noqa: PLR0917 - click calls it by name.
+    index: Path, reader: str, runtime: Runtime, region: Region, repeat: int,
+    misses: Path | None, plot: Path | None, as_json: bool,
+) -> None:  # fmt: skip
     """Measure a reader on the labelled pictures of INDEX.csv, on one thread.
 
-    The index has the columns file (relative to it) and label (a picture's plates split by |).
+    The index has the columns file (relative to it) and label (a picture's plates split by |); a
+    column sequence names the pictures of one vehicle, which are voted on.
     """
-    opened = _open(reader)
+    opened = _open(reader, runtime)
     try:
-        answers = answer_all(opened, index)
+        answers = answer_all(opened, index, repeat=repeat, region=region)
         figures = figures_of(opened, answers)
     except IndexRefused as fault:
         click.echo(str(fault), err=True)
         sys.exit(2)
+    if misses is not None:
+        missed = [_missed(index.parent, answer) for answer in answers if not answer.right]
+        _write(misses, show.sheet(missed))
+    if plot is not None:
+        whole, single = reliability_of(answers)
+        plot.write_text(curve({"whole plates": whole, "characters": single}), encoding="utf-8")
     if as_json:
         _print_json(dict(figures))
     else:
@@ -120,13 +208,33 @@ def _print_figures(figures: dict[str, object]) -> None:
         click.echo(f"  {words:28} {shown}")
     click.echo(
         f"  CPU {figures['cpu_ms_median']} ms median, {figures['cpu_ms_p95']} ms p95; "
-        f"memory {figures['rss_mb']} MB"
+        f"memory {figures['rss_mb']} MB; the reference network {figures['reference_ms']} ms"
     )
+    click.echo(
+        f"  expected calibration error {figures['calibration_error']}, of characters "
+        f"{figures['calibration_error_characters']}; {figures['answered_wrong']} wrong accepted"
+    )
+    if figures["sequences"]:
+        click.echo(f"  {figures['sequences_right']} of {figures['sequences']} vehicles by vote")
 
 
-def _open(name: str) -> PlateReader:
+def _missed(folder: Path, answer: Answer) -> Picture:
+    picture = load_picture(folder / answer.file)
+    return show.miss(picture, answer.plate, "|".join(answer.labels), answer.file)
+
+
+def _write(out: Path, picture: Picture) -> None:
+    """Write a picture; its ending says in which form."""
+    ending = out.suffix or ".png"
+    if not cv2.haveImageWriter(ending):
+        click.echo(f"{out}: no picture ends in {ending}; .png is one", err=True)
+        sys.exit(2)
+    out.write_bytes(bytes(cv2.imencode(ending, picture)[1]))
+
+
+def _open(name: str, runtime: Runtime) -> PlateReader:
     try:
-        return open_reader(name)
+        return open_reader(name, runtime)
     except PlateError as fault:
         click.echo(str(fault), err=True)
         sys.exit(1)
@@ -134,3 +242,30 @@ def _open(name: str) -> PlateReader:
 
 def _print_json(shown: dict[str, object]) -> None:
     click.echo(json.dumps(shown, ensure_ascii=False))
+
+
+@plates.command("lessons")
+@click.option(
+    "--config", "config_file", required=True, metavar="FILE", help="The gate's TOML.",
+    type=click.Path(dir_okay=False, path_type=Path),
+)  # fmt: skip
+@click.option(
+    "--out", required=True, metavar="FOLDER", type=click.Path(file_okay=False, path_type=Path),
+    help="Where crops and index.csv go, as training reads them.",
+)  # fmt: skip
+def lessons(config_file: Path, out: Path) -> None:
+    """Take along the crops of plates that guards read, for the next training.
+
+    They are personal data: what is written is for this user alone, and nobody sends it anywhere.
+    """
+    from gateway.plates.lessons import export  # noqa: PLC0415 - only this command needs settings.
+
+    try:
+        count = export(config_file, out)
+    except SettingsRefused as fault:
+        click.echo(str(fault), err=True)
+        sys.exit(2)
+    except GateError as fault:
+        click.echo(str(fault), err=True)
+        sys.exit(1)
+    click.echo(f"{count} lessons in {out}")

@@ -3,12 +3,13 @@
 Pure. The grammar forbids, it never corrects: what is chosen is the most probable valid text.
 """
 
+import math
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.plates.alphabet import CLASSES, COLOUR_OF, COLOURS
+from gateway.plates.alphabet import COLOUR_OF, COLOURS, Alphabet
 from gateway.plates.grammar import PLACES_MAX, kinds_of
 
 Chances = NDArray[np.float32]
@@ -27,7 +28,21 @@ def softmax(logits: Chances, temperature: float = 1.0) -> Chances:
     return np.asarray(raised / raised.sum(axis=-1, keepdims=True), np.float32)
 
 
-def texts_of(places: Chances, count: int = 5) -> list[tuple[str, float, tuple[float, ...]]]:
+def calibrated(chance: float, slope: float, offset: float) -> float:
+    """Turn a product of probabilities into how often such a reading is right (Platt's line).
+
+    >>> calibrated(0.5, 1.0, 0.0), calibrated(0.0, 1.0, 0.0)
+    (0.5, 0.0)
+    """
+    if chance <= 0.0:
+        return 0.0
+    odds = math.log(chance / max(1.0 - chance, 1e-6))
+    return 1.0 / (1.0 + math.exp(-(slope * odds + offset)))
+
+
+def texts_of(
+    places: Chances, alphabet: Alphabet, count: int = 5
+) -> list[tuple[str, float, tuple[float, ...]]]:
     """Give the most probable valid plates: text, its probability, and each character's.
 
     `places` holds, for each of the 8 places, the probability of each class.
@@ -42,13 +57,22 @@ def texts_of(places: Chances, count: int = 5) -> list[tuple[str, float, tuple[fl
             longer += [(chance * float(places[place, i]), (*names, i)) for i in options]
         longer.sort(key=lambda beam: -beam[0])
         beams = longer[:BREADTH]
-    found = []
+    found, classes = [], alphabet.classes
     for chance, names in beams:
-        text = _spelt("".join(CLASSES[i] for i in names))
-        if kinds_of(text):
+        text = _spelt("".join(classes[i] for i in names))
+        if alphabet.kinds_of(text):
             shown = tuple(float(places[place, i]) for place, i in enumerate(names[: len(text)]))
             found.append((text, chance, shown))
     return found[:count]
+
+
+def shared_out(
+    texts: list[tuple[str, float, tuple[float, ...]]], confidence: float
+) -> tuple[tuple[str, float], ...]:
+    """Give candidates with probabilities that agree with the first one's confidence."""
+    rest = max(1.0 - texts[0][1], 1e-9) if texts else 1.0
+    others = [(text, chance / rest * (1.0 - confidence)) for text, chance, _ in texts[1:]]
+    return tuple([(text, confidence) for text, _, _ in texts[:1]] + others)
 
 
 def _spelt(text: str) -> str:
@@ -62,9 +86,9 @@ def _options(chances: Chances) -> list[int]:
     return [int(i) for n, i in enumerate(order) if n == 0 or chances[i] >= CHANCE_MIN]
 
 
-def kind_of(text: str, colours: Chances) -> str:
+def kind_of(text: str, colours: Chances, alphabet: Alphabet) -> str:
     """Choose among the kinds that a text may be by the colour that was seen."""
-    kinds = kinds_of(text)
+    kinds = alphabet.kinds_of(text)
     if not kinds:
         return ""
     return max(kinds, key=lambda kind: float(colours[COLOURS.index(COLOUR_OF[kind])]))

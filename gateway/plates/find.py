@@ -1,10 +1,11 @@
 """The detector: a small net that marks the cells within plates and says where their corners are."""
 
-from typing import Any, Final
+from typing import Final
 
 import cv2
 import numpy as np
 
+from gateway.plates.model import Net
 from gateway.plates.picture import Corners, Picture, within
 
 SIDE: Final = 384
@@ -17,7 +18,7 @@ COUNT: Final = 8
 
 
 def found(
-    net: Any, picture: Picture, accept: float, side: int = SIDE
+    net: Net, picture: Picture, accept: float, side: int = SIDE
 ) -> tuple[tuple[float, Corners], ...]:
     """Give plates: how sure the detector is, and corners in the picture; the surest first."""
     small, back = within(picture, side)
@@ -31,8 +32,7 @@ def found(
         cv2.BORDER_CONSTANT,
         value=(127, 127, 127),
     )
-    net.setInput(cv2.dnn.blobFromImage(padded, 1 / 255))
-    said = net.forward()[0]
+    said = net.run(cv2.dnn.blobFromImage(padded, 1 / 255))[0][0]
     chance = 1 / (1 + np.exp(-said[0]))
     rows, columns = np.where(chance >= accept)
     if rows.size == 0:

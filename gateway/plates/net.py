@@ -4,33 +4,29 @@ Law: `read` never raises, whatever the array.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from gateway.plates import find, locate
-from gateway.plates.decode import kind_of, presence, softmax, texts_of
-from gateway.plates.model import FOLDER, Settings, open_nets
+from gateway.plates.decode import presence
+from gateway.plates.look import Look, decoded, look, look_again
+from gateway.plates.model import FOLDER, Models, Runtime, open_models
 from gateway.plates.picture import (
     SIDE_MAX,
     Corners,
     Picture,
     as_picture,
     box_of,
-    flattened,
-    mapped,
+    cut_out,
     widened,
     within,
 )  # fmt: skip
-from gateway.plates.reader import Plate
+from gateway.plates.reader import Plate, Region
 
-SIZE: Final = (168, 48)
-"""Width and height of the crop that the recogniser looks at."""
-OUTPUTS: Final = ("places", "corners", "colour")
 FIRST_LOOK: Final = (1.25, 1.5)
 """How much wider and higher than the detector's corners the first look is."""
 SECOND_LOOK: Final = (1.04, 1.12)
@@ -42,50 +38,44 @@ WEAK: Final = 0.5
 """A best reading below this makes the reader try the slower ways too."""
 DOUBTFUL: Final = 0.1
 """Where the detector is at least so sure is looked at when nothing else reads well."""
+FAR: Final = 2.0
+"""How much larger the picture is that far plates are looked for in."""
 SPARE: Final = 3
 """So many doubtful places, then so many of OpenCV's own search, are read at most."""
 SPARE_CONFIDENCE: Final = 0.4
 """What the detector is not sure of must read well to be a plate."""
-CONFIDENCE_MIN: Final = 0.05
-"""A text less likely than this is no text: the plate is unread."""
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What the recogniser said of one crop."""
-
-    places: NDArray[np.float32]
-    corners: Corners
-    """In the picture that was given."""
-    colours: NDArray[np.float32]
 
 
 class NetReader:
-    """Reads with the project's own nets in cv2.dnn."""
+    """Reads with the project's own nets."""
 
     name = "net"
 
-    def __init__(self, finder: Any, recogniser: Any, settings: Settings) -> None:
-        self._finder = finder
-        self._recogniser = recogniser
-        self._settings = settings
-        self.accept = settings.accept
+    def __init__(self, models: Models) -> None:
+        self._models = models
+        self.accept = models.settings.accept
+        self.runtime = models.runtime
 
     @classmethod
-    def open(cls, folder: Path = FOLDER) -> "NetReader":
-        """Open with the models of a folder; raises ModelRefused."""
-        return cls(*open_nets(folder))
+    def open(cls, folder: Path = FOLDER, runtime: Runtime = "best") -> "NetReader":
+        """Open with the models of a folder; raises ModelRefused or ReaderMissing."""
+        return cls(open_models(folder, runtime))
 
-    def read(self, picture: NDArray[np.generic]) -> tuple[Plate, ...]:
+    def read(self, picture: NDArray[np.generic], region: Region = ()) -> tuple[Plate, ...]:
         """Give every plate in a picture: of the sure ones the nearest first, then by confidence."""
-        whole = as_picture(picture)
+        part = cut_out(picture, region)
+        whole = as_picture(part.array)
         if whole is None:
             return ()
         shrunk, _ = within(whole, SIDE_MAX)
         # By sides, not by the factor: very large arrays were thinned out on the way here.
-        back = picture.shape[1] / shrunk.shape[1]
-        plates = [_enlarged(each, back, picture.shape) for each in self._plates(shrunk)]
-        return tuple(sorted(plates, key=self._rank))
+        back = part.array.shape[1] / shrunk.shape[1]
+        side = max(find.MULTIPLE, round(find.SIDE * part.share))
+        found = [
+            placed(each, back, (part.left, part.top), picture.shape)
+            for each in self._plates(shrunk, side, may_be_bare=not region)
+        ]
+        return tuple(sorted((each for each in found if part.holds(each.corners)), key=self._rank))
 
     def _rank(self, plate: Plate) -> tuple[bool, float]:
         """Put the widest of the sure plates first: a gate asks for the vehicle before it."""
@@ -94,17 +84,23 @@ class NetReader:
         (left, top), (right, bottom) = plate.corners[:2]
         return False, -float(np.hypot(right - left, bottom - top))
 
-    def _plates(self, picture: Picture) -> list[Plate]:
-        bare = self._bare(picture)
+    def _plates(self, picture: Picture, side: int, *, may_be_bare: bool) -> list[Plate]:
+        bare = self._bare(picture) if may_be_bare else None
         if bare is not None and bare.confidence >= WEAK:
             return [bare]
-        found = find.found(self._finder, picture, DOUBTFUL)
-        clear = [corners for chance, corners in found if chance >= self._settings.finder_accept]
+        found = find.found(self._models.finder, picture, DOUBTFUL, side)
+        line = self._models.settings.finder_accept
+        clear = [corners for chance, corners in found if chance >= line]
         plates = [] if bare is None else [bare]
         plates += self._read_each(picture, clear, 0.0)
         if not any(each.confidence >= WEAK for each in plates):
             doubtful = [corners for _, corners in found[len(clear) :]]
             plates += self._read_each(picture, doubtful[:SPARE], SPARE_CONFIDENCE)
+        if not any(each.text for each in plates):
+            # Small and far: looked for again in a larger picture, only when nothing was near.
+            far = find.found(self._models.finder, picture, line, round(FAR * side))
+            places = [corners for _, corners in far]
+            plates += self._read_each(picture, places, SPARE_CONFIDENCE)
         if not any(each.text for each in plates):
             spare = locate.candidates(picture, SPARE)
             plates += self._read_each(picture, spare, SPARE_CONFIDENCE)
@@ -122,69 +118,36 @@ class NetReader:
         if width > BARE_WIDTH_MAX or not 1.3 < width / height < 7:
             return None
         sides = np.array(((0, 0), (width, 0), (width, height), (0, height)), np.float32)
-        first = self._look(picture, sides)
+        first = look(self._models, picture, sides)
         if presence(first.places) < PRESENT:
             return None
-        either = (self._decoded(picture, first), self._second(picture, first))
+        either = (decoded(self._models, picture, first), self._second(picture, first))
         return max(either, key=lambda plate: plate.confidence)
 
     def _plate(self, picture: Picture, corners: Corners) -> Plate | None:
         """Read what lies within corners; None when it is no plate."""
-        first = self._look(picture, widened(corners, *FIRST_LOOK))
+        first = look(self._models, picture, widened(corners, *FIRST_LOOK))
         if presence(first.places) < PRESENT:
             return None
         return self._second(picture, first)
 
     def _second(self, picture: Picture, first: Look) -> Plate:
         """Read along the corners that a first look saw; once more when that is not sure."""
-        second = self._look(picture, widened(first.corners, *SECOND_LOOK))
-        plate = self._decoded(picture, second)
+        corners = widened(first.corners, *SECOND_LOOK)
+        second = look_again(self._models, picture, first, corners)
+        plate = decoded(self._models, picture, second)
         if plate.confidence >= self.accept:
             return plate
-        third = self._look(picture, widened(second.corners, *SECOND_LOOK))
-        return max(plate, self._decoded(picture, third), key=lambda each: each.confidence)
-
-    def _look(self, picture: Picture, corners: Corners) -> Look:
-        crop, turn = flattened(picture, corners, SIZE)
-        self._recogniser.setInput(cv2.dnn.blobFromImage(crop, 1 / 255))
-        places, own, colours = self._recogniser.forward(OUTPUTS)
-        points = own.reshape(4, 2) * np.array(SIZE, np.float32)
-        return Look(
-            softmax(places[0], self._settings.temperature),
-            mapped(np.asarray(points, np.float32), turn),
-            softmax(colours[0]),
-        )
-
-    def _decoded(self, picture: Picture, look: Look) -> Plate:
-        texts = texts_of(look.places)
-        if not texts or texts[0][1] < CONFIDENCE_MIN:
-            texts = [("", 0.0, ())]
-        text, confidence, characters = texts[0]
-        return Plate(
-            text=text,
-            plate_kind=kind_of(text, look.colours),
-            confidence=confidence,
-            characters=characters,
-            box=box_of(look.corners, picture.shape),
-            corners=tuple((float(x), float(y)) for x, y in look.corners),
-            candidates=tuple((each, chance) for each, chance, _ in texts if each),
-        )
+        corners = widened(second.corners, *SECOND_LOOK)
+        third = decoded(self._models, picture, look(self._models, picture, corners))
+        return max(plate, third, key=lambda each: each.confidence)
 
 
-def _enlarged(plate: Plate, back: float, shape: tuple[int, ...]) -> Plate:
+def placed(plate: Plate, back: float, offset: tuple[int, int], shape: tuple[int, ...]) -> Plate:
     """Give a plate's place in the picture as it came."""
-    if back == 1.0:
-        return plate
-    corners = np.array(plate.corners, np.float32) * back
-    return Plate(
-        text=plate.text,
-        plate_kind=plate.plate_kind,
-        confidence=plate.confidence,
-        characters=plate.characters,
-        box=box_of(corners, shape),
-        corners=tuple((float(x), float(y)) for x, y in corners),
-        candidates=plate.candidates,
-    )
+    corners = np.array(plate.corners, np.float32) * back + np.array(offset, np.float32)
+    box = box_of(np.asarray(corners, np.float32), shape)
+    return replace(plate, box=box, corners=tuple((float(x), float(y)) for x, y in corners))
 
 
 def _distinct(plates: list[Plate]) -> list[Plate]:

@@ -3,11 +3,14 @@
 Pure. No array makes these functions fail.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from gateway.plates.reader import Point, Region
 
 Picture = NDArray[np.uint8]
 """Height x width x blue, green, red."""
@@ -18,6 +21,40 @@ SIDE_MAX: Final = 1600
 """Larger pictures are shrunk before anything is looked for in them."""
 SIDE_MIN: Final = 8
 """Smaller ones hold no plate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The part of an array that a region lies in."""
+
+    array: NDArray[np.generic]
+    left: int
+    top: int
+    """In pixels of the whole."""
+    share: float
+    """Of the whole's longest side."""
+    region: Corners | None
+    """In pixels of the whole."""
+
+    def holds(self, corners: tuple[Point, ...]) -> bool:
+        """Say whether the middle of these corners lies in the region."""
+        if self.region is None:
+            return True
+        x, y = np.array(corners, np.float32).mean(axis=0)
+        return cv2.pointPolygonTest(self.region, (float(x), float(y)), measureDist=False) >= 0
+
+
+def cut_out(array: NDArray[np.generic], region: Region) -> Part:
+    """Cut out the box of a region; the whole when there is none, or the array is no picture."""
+    if not region or array.ndim not in {2, 3} or min(array.shape[:2]) < SIDE_MIN:
+        return Part(array, 0, 0, 1.0, None)
+    high, wide = array.shape[:2]
+    corners = np.asarray(np.clip(np.array(region), 0, 1) * (wide, high), np.float32)
+    left, top = np.floor(corners.min(axis=0)).astype(int)
+    right, bottom = np.ceil(corners.max(axis=0)).astype(int)
+    part = array[top:bottom, left:right]
+    share = max(part.shape[:2]) / max(wide, high)
+    return Part(part, int(left), int(top), share, corners)
 
 
 def as_picture(array: NDArray[np.generic]) -> Picture | None:

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 Point: TypeAlias = tuple[float, float]
 Box: TypeAlias = tuple[int, int, int, int]
+Region: TypeAlias = tuple[Point, ...]
+"""Corners from 0,0 (top left) to 1,1, within which plates are looked for; none is everywhere."""
 Status: TypeAlias = Literal["read", "unsure", "unread", "none"]
 
 
@@ -32,6 +34,8 @@ class Plate:
     """Clockwise from the plate's own top left."""
     candidates: tuple[tuple[str, float], ...] = field(repr=False)
     """What it may be, with probabilities, the text itself first."""
+    colour: str = ""
+    """Of its ground, by sight: blue, yellow, green, white or black; "" when nobody looked."""
 
 
 class PlateReader(Protocol):
@@ -41,8 +45,8 @@ class PlateReader(Protocol):
     accept: float
     """The confidence at which a text is taken without asking the guard."""
 
-    def read(self, picture: NDArray[np.generic]) -> tuple[Plate, ...]:
-        """Give the plates, the best first; never raises.
+    def read(self, picture: NDArray[np.generic], region: Region = ()) -> tuple[Plate, ...]:
+        """Give the plates whose middle lies in a region, the best first; never raises.
 
         Of those at or above the accept line the largest, as the nearest, comes first; the others
         follow by confidence.

@@ -3,19 +3,24 @@
 from typing import Final
 
 from gateway.plates.errors import ReaderMissing
+from gateway.plates.model import Runtime
 from gateway.plates.net import NetReader
 from gateway.plates.reader import PlateReader
 
-READERS: Final = ("net", "tesseract")
+READERS: Final = ("net", "tesseract", "both")
 
 
-def open_reader(name: str = "net") -> PlateReader:
+def open_reader(name: str = "net", runtime: Runtime = "best") -> PlateReader:
     """Open a reader by its name; raises PlateError with one sentence when it cannot be had."""
     if name == "net":
-        return NetReader.open()
+        return NetReader.open(runtime=runtime)
+    # Imported here, so that a gate without the second reader's programs starts all the same.
     if name == "tesseract":
-        # Imported here, so that a gate without the second reader's programs starts all the same.
         from gateway.plates.tesseract import TesseractReader  # noqa: PLC0415
 
         return TesseractReader.open()
+    if name == "both":
+        from gateway.plates.both import BothReaders  # noqa: PLC0415
+
+        return BothReaders.open(runtime)
     raise ReaderMissing(f"no plate reader {name!r}; there are: {', '.join(READERS)}")

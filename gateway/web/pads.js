@@ -2,7 +2,7 @@
 
 import { html, useState } from "/vendor/preact-htm.js";
 import { Fit, Key, Label, isSmall } from "/kit.js";
-import { after, DIGITS, LETTERS, MARKS, painted, provincesFrom } from "/plate.js";
+import { after, DIGITS, LETTERS, MARKS, painted, provincesFrom, RARE_MARKS } from "/plate.js";
 
 const PLATE_LETTERS = LETTERS.filter((letter) => letter !== "I");
 const FIRST_OTHERS = ["使", "领", "民"];
@@ -15,14 +15,20 @@ function paged(keys) {
   return pages;
 }
 
-function platePages(text, home) {
+/** The nine keys of marks; a rare one takes the place of one that cannot follow. */
+function marksFor(next) {
+  const rare = RARE_MARKS.filter((mark) => next.has(mark));
+  return MARKS.map((mark) => (next.has(mark) || rare.length === 0 ? mark : rare.shift()));
+}
+
+function platePages(text, home, next) {
   const first = provincesFrom(home);
   const rest = [...DIGITS, ...PLATE_LETTERS];
   const wantsProvince = text === "" || text === "WJ";
-  if (!isSmall()) return wantsProvince ? [[...first, ...FIRST_OTHERS], rest] : [[...rest, ...MARKS]];
+  if (!isSmall()) return wantsProvince ? [[...first, ...FIRST_OTHERS], rest] : [[...rest, ...marksFor(next)]];
   // 31 provinces and the embassy's sign fill two pages exactly.
   if (wantsProvince) return [...paged([...first, ...FIRST_OTHERS.slice(0, 1)]), ...paged([...rest, ...FIRST_OTHERS.slice(1)])];
-  return paged([...rest, ...MARKS]);
+  return paged([...rest, ...MARKS, ...RARE_MARKS]);
 }
 
 const keyName = (key) => `key-${key}`;
@@ -49,7 +55,7 @@ export function PlatePad({ words, home, candidates, done, close }) {
   const [turned, turn] = useState(0);
   const [listing, list] = useState(candidates.length > 0 && isSmall());
   const { next, whole } = after(text);
-  const pages = platePages(text, home);
+  const pages = platePages(text, home, next);
   const page = turned % pages.length;
   const put = (key) => {
     type(text + key);

@@ -39,10 +39,18 @@ export function Idle({ words, lane, view, act }) {
     <${Fit} class="last">
       ${lane.last && html`<${Shape} of=${lane.last.decision} />${words.last(
         words.decision[lane.last.decision] ?? lane.last.decision, aged(words, lane.last.ago_s))}`}
+      ${passesOf(words, lane).join(" · ")}
     <//>
     <${Key} name="somebody" class="primary" on=${() => act.open("arrival")}>${words.somebody}<//>
     <${Fit} class="today" min=${12}>${words.today(view.status.today)}<//>
   </section>`;
+}
+
+/** Passes that were held to the lane's reader: of this passage, or nobody knows of which. */
+function passesOf(words, lane, key = null) {
+  return (lane.presented ?? [])
+    .filter((one) => one.passage === null || one.passage === key)
+    .map((one) => words.presented(said(words.medium, one.medium), one.tail));
 }
 
 /** The unacknowledged alert that is about this very passage: it is shown in its decision. */
@@ -108,6 +116,7 @@ function reasonsOf(words, lane) {
   if (passage.unsure) said_.unshift(words.unsure_vehicle);
   if (lane.isAside) said_.unshift(words.apart);
   if (passage.overridden) said_.unshift(words.overridden);
+  if (!lane.isAside) said_.push(...passesOf(words, lane, passage.key));
   return [...new Set(said_)];
 }
 
@@ -168,6 +177,13 @@ function Plate({ words, passage, act }) {
   </button>`;
 }
 
+/** A person's last readings side by side: a repeat never hides the first. */
+function valuesOf(person) {
+  const all = [...(person.earlier_centi_c ?? []), person.estimate_centi_c];
+  if (all.every((value) => value === null)) return "";
+  return all.map((value) => (value === null ? "–" : degrees(value))).join("→");
+}
+
 function Persons({ words, lane, act }) {
   const { persons } = lane.passage;
   const room = isSmall() ? 2 : 3;
@@ -180,7 +196,7 @@ function Persons({ words, lane, act }) {
       <span class="person-top">
         <${Shape} of=${personShape(person)} />
         <${Fit} class="person-what" min=${12}>
-          ${words.person(person.person)} ${person.estimate_centi_c !== null ? degrees(person.estimate_centi_c) : ""}
+          ${words.person(person.person)} ${valuesOf(person)}
         <//>
       </span>
       <${Fit} class="person-result" min=${12}>
@@ -236,6 +252,6 @@ export function OpenKey({ words, lane, act }) {
   const can = lane.passage !== null && lane.passage.decision === "admit";
   return html`<${Key} name="open" class=${`open ${can ? "go" : ""}`} off=${!can}
     on=${() => act.once("open", { touch: "OpenTouched", lane: lane.lane, passage: lane.passage.key })}>
-    <${Label}>${can ? words.open : words.open_not}<//>
+    <${Label}>${!can ? words.open_not : lane.opens_by_hand ? words.open_by_hand : words.open}<//>
   <//>`;
 }

@@ -4,6 +4,7 @@ export const PROVINCES = [..."京津冀晋蒙辽吉黑沪苏浙皖闽赣鲁豫�
 export const DIGITS = [..."0123456789"];
 export const LETTERS = [..."ABCDEFGHIJKLMNOPQRSTUVWXYZ"];
 export const MARKS = [..."警学挂港澳领使试超"];
+export const RARE_MARKS = [..."临应急航"];
 
 const P = new Set(PROVINCES);
 const D = new Set(DIGITS);
@@ -17,7 +18,8 @@ const times = (set, n) => Array(n).fill(set);
 // One row a form; each slot is the set of what may stand there.
 const FORMS = [
   [P, O, ...times(S, 5)], // ordinary, blue or yellow
-  [P, O, ...times(S, 4), just("警学挂试超")],
+  [P, O, ...times(S, 4), just("警学挂试超临")],
+  [P, O, ...times(S, 5), just("试超临")], // temporary, of eight places
   [just("粤"), just("Z"), ...times(S, 4), just("港澳")],
   [P, O, E, S, ...times(D, 4)], // new energy, small
   [P, O, ...times(D, 5), E], // new energy, large
@@ -25,9 +27,12 @@ const FORMS = [
   [just("领"), ...times(D, 6)],
   [...times(D, 6), just("领使")],
   [just("使"), ...times(D, 6)],
-  [just("W"), just("J"), P, ...times(D, 4), new Set([...D, ..."BDHJLSTX"])], // armed police
+  [P, ...times(D, 7)], // tractors
+  [P, just("XS"), ...times(D, 4), just("应"), just("急")], // fire and rescue
+  [just("W"), just("J"), P, ...times(D, 4), S], // armed police
+  [just("W"), just("J"), ...times(D, 4), S],
   [just("W"), just("J"), ...times(D, 6), new Set([...D, ..."BDHJLSTX"])],
-  [just("QVKHBSLJNGCEZ"), L, ...times(D, 5)], // army, navy, air force
+  [L, L, ...times(D, 5)], // army, navy, air force
   [just("民"), just("航"), ...times(S, 5)],
 ];
 

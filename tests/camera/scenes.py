@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from gateway.blobs import View, Zone
-from gateway.events import PlateRead, VehicleGone, VehicleSeen
+from gateway.camera.blobs import View, Zone
+from gateway.camera.tracks import Rules, Watch
+from gateway.core.events import PlateRead, VehicleGone, VehicleSeen
 from gateway.plates.reader import Plate
-from gateway.tracks import Rules, Watch
 from training import drawing
 
 ZONE = Zone.of("in1", drawing.ZONE)

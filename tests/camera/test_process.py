@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway import camera
-from gateway.camera import Cameras
-from gateway.camera_child import load_ground
-from gateway.camera_wire import (
+from gateway.camera import cameras as camera
+from gateway.camera.cameras import Cameras
+from gateway.camera.child import load_ground
+from gateway.camera.wire import (
     Beat,
     CameraOrder,
     Orders,
@@ -24,7 +24,7 @@ from gateway.camera_wire import (
     ZoneOrder,
     encode,
 )  # fmt: skip
-from gateway.events import DeviceStateChanged, PlateRead, VehicleGone, VehicleSeen
+from gateway.core.events import DeviceStateChanged, PlateRead, VehicleGone, VehicleSeen
 from tests.camera.pictures import Folder
 from tests.camera.scenes import TEXTS, draw, told
 from tests.drivers.lines import Heard
@@ -164,7 +164,7 @@ def test_a_camera_without_any_picture_is_silent(folder, heard, watching):
 
 
 def test_a_source_that_is_none_is_said(heard, watching):
-    watching("rtsp://nowhere/x")
+    watching("ftp://nowhere/x")
     heard.wait(stated("lost", "refused"), 30)
 
 
@@ -179,8 +179,8 @@ def test_a_reader_that_cannot_be_had_is_said_and_stays_said(folder, heard):
 
 GATEWAY = """
 import sys, time
-from gateway.camera import Cameras
-from gateway.camera_wire import CameraOrder, Orders, ZoneOrder
+from gateway.camera.cameras import Cameras
+from gateway.camera.wire import CameraOrder, Orders, ZoneOrder
 
 class Out:
     def put(self, event):

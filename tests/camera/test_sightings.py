@@ -2,8 +2,8 @@
 
 import pytest
 
+from gateway.camera.sightings import Votes, apart, choose
 from gateway.plates.reader import Plate
-from gateway.sightings import Votes, apart, choose
 
 
 def seen(text: str, confidence: float = 0.99, wide: int = 100) -> Plate:

@@ -182,7 +182,7 @@ def test_looking_at_an_unchanged_folder_reads_nothing(folder, clock):
     [
         "",
         "camera",
-        "rtsp://x/y",
+        "ftp://x/y",
         "folder:///x?stale=5",
         "folder:///x?stale_s=soon",
         "video:///x?l=1",

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from gateway.blobs import DEFAULT_ZONE, View, Zone, find_blobs
-from gateway.events import PlateRead, VehicleGone, VehicleSeen
-from gateway.ground import Ground
-from gateway.tracks import DOUBT_S, Rules, Watch
+from gateway.camera.blobs import DEFAULT_ZONE, View, Zone, find_blobs
+from gateway.camera.ground import Ground
+from gateway.camera.tracks import DOUBT_S, Rules, Watch
+from gateway.core.events import PlateRead, VehicleGone, VehicleSeen
 from tests.camera.scenes import SIZE, TEXTS, ZONE, Lane, draw, plate, told
 from training import drawing, scene
 

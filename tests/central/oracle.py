@@ -18,8 +18,9 @@ def count(entries):
             jumps[body["boot"]].append(body)
     steps = defaultdict(list)
     for (stream, seq), (kind, body) in bodies.items():
-        if "passage" in body and f"{stream}/{seq}" not in voided:
-            steps[body["passage"]].append((kind, stream, seq, body))
+        passage = body.get("passage") or (f"{stream}/{seq}" if kind == "opened" else None)
+        if passage and f"{stream}/{seq}" not in voided:
+            steps[passage].append((kind, stream, seq, body))
     totals = defaultdict(Counter)
     for passage, found in steps.items():
         opened = [body for kind, stream, seq, body in found if kind == "opened"]
@@ -38,16 +39,28 @@ def count(entries):
     }
 
 
+def _is_later(jump, body):
+    """Tell whether a jump came after an entry; in one millisecond the clock's word decides."""
+    if jump["mono_ms"] == body["mono_ms"]:
+        return jump.get("clock") != body.get("clock", "unset")
+    return jump["mono_ms"] > body["mono_ms"]
+
+
 def moment(body, jumps):
     """Tell an entry's true time, or None."""
     at = body.get("at_ms", 0)
     if body.get("clock", "unset") == "ntp":
         return at
     after = sorted(
-        (jump for jump in jumps if jump["mono_ms"] > body["mono_ms"]), key=lambda j: j["mono_ms"]
+        (jump for jump in jumps if _is_later(jump, body)), key=lambda jump: jump["mono_ms"]
     )
     for number, jump in enumerate(after):
         if jump.get("clock") == "ntp":
+            return at + sum(one["jump_ms"] for one in after[: number + 1])
+    if body.get("clock") == "rtc":
+        return at
+    for number, jump in enumerate(after):
+        if jump.get("clock") == "rtc":
             return at + sum(one["jump_ms"] for one in after[: number + 1])
     return None
 

@@ -124,9 +124,11 @@ JUMPS = [Jump(5000, 100_000, "rtc"), Jump(9000, 50, "ntp"), Jump(12_000, 7, "ntp
     [
         (1, "ntp", JUMPS, 10),
         (1, "unset", JUMPS, 10 + 100_050),
-        (5000, "unset", JUMPS, 10 + 50),
+        (5000, "unset", JUMPS, 10 + 100_050),
+        (5000, "rtc", JUMPS, 10 + 50),
         (6000, "rtc", JUMPS, 10 + 50),
-        (9000, "unset", JUMPS, 10 + 7),
+        (9000, "unset", JUMPS, 10 + 50),
+        (9001, "unset", JUMPS, 10 + 7),
         (13_000, "unset", JUMPS, None),
         (13_000, "rtc", JUMPS, 10),
         (1, "unset", JUMPS[:1], 10 + 100_000),

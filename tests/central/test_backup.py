@@ -5,6 +5,7 @@ import pytest
 from central import backup
 from central.errors import BackupFailed
 from central.ledger import Ledger
+from gateway.contract import Hello, Lost
 from tests.central.gates import T0, Stream
 
 
@@ -70,6 +71,63 @@ def test_a_restored_ledger_says_less_and_takes_the_rest_again(ledger, tmp_path):
     assert restored.mark(gate.id).committed == 11
     assert restored.figures().vehicles_in == 2
     restored.close()
+
+
+def test_after_a_restore_of_the_older_backup_the_newer_ones_promise_counts_for_nothing(
+    ledger, tmp_path
+):
+    folder, gate = tmp_path / "b", Stream()
+    gate.passage()
+    ledger.absorb("c01", "east", gate.entries, T0)
+    backup.make(tmp_path / "ledger.db", folder, 2, T0)
+    gate.passage()
+    ledger.absorb("c01", "east", gate.entries, T0)
+    backup.make(tmp_path / "ledger.db", folder, 2, T0 + 1)
+    older, _ = backup.backups(folder)
+    (tmp_path / "restored.db").write_bytes(older.read_bytes())
+    restored = Ledger(tmp_path / "restored.db")
+    kept = backup.make(tmp_path / "restored.db", folder, 2, T0 + 2)
+    assert kept.oldest == "ledger-20200211T060000001Z.db"
+    restored.promise(kept.safe)
+    assert (restored.mark(gate.id).committed, restored.mark(gate.id).safe) == (6, 6)
+    restored.close()
+
+
+def test_what_a_backup_took_for_lost_and_turned_up_since_is_not_safe(ledger, tmp_path):
+    gate = Stream()
+    gate.passage()
+    gone = Lost(stream=gate.id, first=3, last=4)
+    ledger.hello("c01", "east", Hello(v=1, boot="b", lost=(gone,)), T0)
+    ledger.absorb("c01", "east", [*gate.entries[:2], *gate.entries[4:]], T0)
+    kept = backup.make(tmp_path / "ledger.db", tmp_path / "b", 2, T0)
+    ledger.promise(kept.safe, kept.lost)
+    assert ledger.mark(gate.id).safe == 6
+    ledger.absorb("c01", "east", gate.entries[3:4], T0)
+    assert (ledger.mark(gate.id).committed, ledger.mark(gate.id).safe) == (6, 3)
+    for night in (1, 2):
+        kept = backup.make(tmp_path / "ledger.db", tmp_path / "b", 2, T0 + night)
+        ledger.promise(kept.safe, kept.lost)
+    assert ledger.mark(gate.id).safe == 6
+
+
+def test_a_ledger_begun_anew_beside_old_backups_promises_nothing(ledger, tmp_path):
+    gate = Stream()
+    gate.passage()
+    ledger.absorb("c01", "east", gate.entries, T0)
+    kept = backup.make(tmp_path / "ledger.db", tmp_path / "b", 2, T0)
+    empty = Ledger(":memory:")
+    empty.promise(kept.safe)
+    assert empty.mark(gate.id).safe == 0
+    empty.close()
+
+
+def test_a_clock_that_was_set_back_makes_no_backup_older_than_the_last(ledger, tmp_path):
+    ledger.absorb("c01", "east", Stream().entries, T0)
+    for at_ms in (T0 + 10_000_000, T0, T0 + 1):
+        kept = backup.make(tmp_path / "ledger.db", tmp_path / "b", 2, at_ms)
+    assert [backup.made_ms(name) for name in (kept.oldest, kept.newest)] == [
+        T0 + 10_000_001, T0 + 10_000_002,
+    ]  # fmt: skip
 
 
 def test_a_folder_that_takes_nothing_is_said(ledger, tmp_path):

@@ -262,3 +262,12 @@ def test_a_gates_waiting_entries_are_told(ledger):
     health = contract.Health(v=1, boot="b", at_ms=NOW, clock="ntp", version="1", waiting=17)
     hearing.health(place, health, NOW, retained=False)
     assert now(feeds.compose(SCOPES, draw(ledger, hearing)), "office/shizhong").waiting == 17
+
+
+def test_what_a_gates_card_does_not_take_waits_too(ledger):
+    hearing, place = Hearing(), ("c01", "east")
+    health = contract.Health(
+        v=1, boot="b", at_ms=NOW, clock="ntp", version="1", waiting=2, not_recorded=20
+    )
+    hearing.health(place, health, NOW, retained=False)
+    assert now(feeds.compose(SCOPES, draw(ledger, hearing)), "office/shizhong").waiting == 22

@@ -165,6 +165,18 @@ def test_lost_ranges_are_stepped_over_and_a_late_arrival_replaces_them(ledger):
     assert ledger.figures().vehicles_in == 2
 
 
+def test_a_mark_names_what_was_taken_for_lost_until_it_turns_up(ledger):
+    gate = Stream()
+    gate.passage()
+    lost = Hello(v=1, boot="b", lost=(Lost(stream=gate.id, first=2, last=4),))
+    ledger.hello("c01", "east", lost, T0)
+    ledger.absorb("c01", "east", [gate.entries[0], *gate.entries[4:]], T0)
+    assert ledger.mark(gate.id).committed == 6
+    assert ledger.mark(gate.id).lost == ((2, 4),)
+    ledger.absorb("c01", "east", gate.entries[2:3], T0)
+    assert ledger.mark(gate.id).lost == ((2, 2), (4, 4))
+
+
 def test_what_a_gate_no_longer_holds_below_its_range_is_lost(ledger):
     gate = Stream()
     hello = Hello(v=1, boot="b", held=(Held(stream=gate.id, first=101, last=200),))

@@ -1,9 +1,12 @@
 """The centre as it runs, against a real broker: what it does, and what harms it not."""
 
 import json
+import os
 import queue
 import resource
 import sqlite3
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from contextlib import closing
@@ -14,8 +17,10 @@ from central import config, reading
 from central.subscriber import Died, Link
 from gateway import contract
 from gateway.contract import Health, Held, Hello, Lost, Status
+from tests.central import places
 from tests.central.gates import Stream, changed
 from tests.central.real import Broker, Central, Client, Relay, free_port, wait_for
+from tests.central.test_asking import post, wish
 
 pytestmark = pytest.mark.broker
 
@@ -302,6 +307,15 @@ def test_no_broker_is_said_and_waited_for(tmp_path):
     assert central.stop() == 0
 
 
+def is_well(base):
+    """Say whether the centre calls itself well; it answers 503 until it is."""
+    try:
+        with urllib.request.urlopen(f"{base}/healthz", timeout=5):
+            return True
+    except urllib.error.HTTPError as error:
+        return error.code != 503
+
+
 def test_its_pages(central, client):
     online(client)
     base = f"http://127.0.0.1:{central.http_port}"
@@ -317,6 +331,7 @@ def test_its_pages(central, client):
     assert site["compounds"][7]["gates"] == [
         {"id": "south", "names": {"zh": "南门", "en": "South Gate"}}
     ]
+    wait_for(lambda: is_well(base), what="health")
     with urllib.request.urlopen(f"{base}/healthz", timeout=5) as answer:
         said = json.load(answer)
     assert (said["broker"], said["gates_expected"]) == ("connected", 8)
@@ -346,14 +361,104 @@ def test_a_silent_gate_is_an_alarm_that_ends_when_it_speaks(tmp_path, broker, cl
     client.send(("c03", "west"), "health", contract.encode(old), retain=True)
     central.start()
     online(client)
-    topic = contract.alarm_topic("c03", "west", "central-silent")
-    payload = wait_for(lambda: client.retained.get(topic), what="the alarm")
-    assert contract.decode(payload, contract.FeedAlarm).what == "gate_silent"
-    assert client.feed("compound/c03").gates_heard == 0
-    gate = day_of(1, compound="c03", gate="west")
-    client.send_entries(gate)
+    topic = contract.alarm_topic("central", "central", "central-silent-together")
+    payload = wait_for(lambda: client.retained.get(topic), what="the one alarm of all")
+    assert contract.decode(payload, contract.FeedAlarm).what == "gates_silent_together"
+    assert contract.alarm_topic("c03", "west", "central-silent") not in client.retained
+    assert wait_for(lambda: client.feed("compound/c03")).gates_heard == 0
+    _, site = config.read(central.config)
+    for compound, gate in site.gates:
+        client.send_entries(day_of(1, compound=compound, gate=gate))
     wait_for(lambda: client.retained[topic] == b"", what="the alarm's end")
     assert central.stop() == 0
+
+
+def test_an_alarm_of_a_gate_is_acknowledged_through_the_api(central, client):
+    online(client)
+    gate = Stream()
+    gate.alert()
+    client.send_entries(gate)
+    client.committed(gate)
+    port = central.http_port
+    assert post(port, wish(), Origin="http://evil.example")[0] == 403
+    assert post(port, wish(), **{"Content-Type": "text/plain"})[0] == 403
+    assert post(port, wish(alert="no-such"))[0] == 404
+    assert post(port, wish(more=1))[0] == 400
+    assert post(port, b"x" * 5000)[0] == 400
+    status, said = post(port, wish())
+    topic = contract.gate_topic("c01", "east", "command")
+    payload = wait_for(lambda: client.retained.get(topic), what="the command")
+    command = contract.decode(payload, contract.Command)
+    assert (status, said) == (202, {"command": command.id})
+    gate.alert(state="acked")
+    gate.put(contract.Answered, command=command.id, outcome="done")
+    client.send_entries(gate)
+    alarm = contract.alarm_topic("c01", "east", "t1-device-1")
+    wait_for(lambda: b"acked" in client.retained.get(alarm, b""), what="the alarm's new state")
+    assert post(port, wish())[0] == 404
+    assert central.stop() == 0
+
+
+LYING = """
+import sys
+from central import config, watch
+from central.cli import main
+from central.subscriber import Link
+Link.acknowledge = lambda *_: None  # so that the broker's window to us fills, and stays full
+watch.ECHO_SLACK_S = 2.0
+sys.argv[1:] = ["run", "--config", sys.argv[1]]
+main()
+"""
+HANGING = """
+import sys, threading
+from central import picture
+from central.cli import main
+picture.draw = lambda *_, **__: threading.Event().wait()  # a disk that answers no more
+sys.argv[1:] = ["run", "--config", sys.argv[1]]
+main()
+"""
+BREAKING = """
+import sys
+from central import subscriber
+from central.cli import main
+subscriber.Arrived = None
+sys.argv[1:] = ["run", "--config", sys.argv[1]]
+main()
+"""
+
+
+def ended(central, program, **environment):
+    """Run a centre with something broken in it; give its status and what it said."""
+    with (central.folder / "central.log").open("ab") as said:
+        central.process = subprocess.Popen(
+            [sys.executable, "-c", program, str(central.config)], stderr=said, stdout=said,
+            cwd=places.ROOT, env={**os.environ, **environment},
+        )  # fmt: skip
+    Central.started.append(central)
+    return central.process.wait(90), central.said()
+
+
+def test_a_link_that_lies_about_being_connected_is_found(tmp_path, broker, client):
+    """The broker answers pings, takes all, and gives nothing to the centre any more."""
+    for number in range(250):
+        client.send((f"c{number:03d}", "east"), "status", b"?", retain=True)
+    status, said = ended(Central(tmp_path, broker.port), LYING)
+    assert status == 1
+    assert "nothing that we publish has come back" in said
+
+
+def test_a_loop_that_hangs_says_where_and_ends_before_systemd_kills_it(tmp_path, broker):
+    status, said = ended(Central(tmp_path, broker.port), HANGING, WATCHDOG_USEC="8000000")
+    assert status == 1
+    assert "Timeout" in said
+    assert "in _tick" in said
+
+
+def test_a_callback_that_fails_ends_the_centre_which_says_why(tmp_path, broker, client):
+    client.send(("c01", "east"), "status", b"?", retain=True)
+    status, said = ended(Central(tmp_path, broker.port), BREAKING)
+    assert status == 1
+    assert "the thread 'mqtt callback' ended: TypeError" in said
 
 
 def test_a_callback_that_fails_is_reported(tmp_path, broker):

@@ -4,6 +4,7 @@ The document is AsyncAPI 3.0; its schemas are msgspec's own of the structs that 
 """
 
 import sys
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,8 @@ def describe() -> dict[str, Any]:
     schemas, components = msgspec.json.schema_components(
         types, ref_template="#/components/schemas/{name}"
     )
+    for component in components.values():  # From Python 3.13 on docstrings come without indents.
+        component["description"] = cleandoc(component["description"])
     bodies = dict(zip(c.KINDS, schemas[len(CHANNELS) :], strict=True))
     channels, operations, messages = {}, {}, {}
     for (name, address, _, retained, words), schema in zip(CHANNELS, schemas, strict=False):
@@ -85,7 +88,7 @@ def describe() -> dict[str, Any]:
 
 def text() -> str:
     """Give the document as it stands in docs/."""
-    head = "# Written by `python -m tests.contract.asyncapi` from gateway/contract.py.\n"
+    head = "# Written by `python -m tests.contract.asyncapi` from gateway/contract/.\n"
     return head + yaml.safe_dump(describe(), allow_unicode=True, sort_keys=False, width=100)
 
 

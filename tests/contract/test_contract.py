@@ -53,15 +53,23 @@ BODIES = {
         decision="recheck", revision=1, reasons=("fever_first",), persons=1,
         passage=f"{STREAM}/2", **STAMP,
     ),
+    "pass": c.PassPresented(
+        lane="in1", device="q1", medium="code", passage=f"{STREAM}/2", **STAMP
+    ),
     "closed": c.Closed(how="left", persons=1, passage=f"{STREAM}/2", **STAMP),
     "alert": c.AlertChanged(
         alert="t1-device-3", what="device_lost", priority=2, state="unack", device="t1", **STAMP
     ),
     "barrier": c.BarrierPulsed(lane="in1", how="guard", passage=f"{STREAM}/2", **STAMP),
     "device": c.DeviceChanged(device="t1", state="lost", reason="unplugged", **STAMP),
+    "calibrated": c.Calibrated(
+        device="t1", name="t1-20200211-060000", method="field", points=12, offset_centi_c=85,
+        made_ms=1581400800000, expires_ms=1582610400000, **STAMP,
+    ),
     "clock": c.ClockJumped(boot=BOOT, jump_ms=5400000, was="unset", **STAMP),
     "tombstone": c.Tombstone(stream="4d" * 16, first=3, last=9, reason="disk_bound", **STAMP),
     "unrecorded": c.Unrecorded(entries=4, **STAMP),
+    "answered": c.Answered(command="k7f3", outcome="done", **STAMP),
     "voided": c.Voided(entry=f"{STREAM}/2", reason="double_touch", **STAMP),
 }  # fmt: skip
 

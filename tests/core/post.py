@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 
-from gateway import contract, core, events
-from gateway.passage import Lane, Passage
-from gateway.screening import Limits
-from gateway.view import view
+from gateway import contract
+from gateway.core import core, events
+from gateway.core.instrument import Calibration, Instrument
+from gateway.core.limits import Limits
+from gateway.core.passage import Lane, Passage
+from gateway.core.view import view
 
 AIR = 1800
-LIMITS = Limits(calibration="test-1", warm_up_s=0.0)
+LIMITS = Limits(warm_up_s=0.0)
+CALIBRATED = Instrument(Calibration("test-1"))
 
 
 def in_lane(**fields) -> Lane:
@@ -36,12 +39,16 @@ def out_lane(**fields) -> Lane:
 class Post:
     """Drives `step` and keeps its effects."""
 
-    def __init__(self, *lanes: Lane, limits: Limits = LIMITS, now: float = 1000.0) -> None:
+    def __init__(
+        self, *lanes: Lane, limits: Limits = LIMITS, now: float = 1000.0, calibrated: bool = True
+    ) -> None:
         self.gate = core.begin(lanes or (in_lane(),), limits)
         self.now = now
         self.effects: list[events.Effect] = []
         self.wake_at: float | None = None
         for device in self.gate.site.meter_of:
+            if calibrated:
+                self.do(events.InstrumentTold(device, CALIBRATED))
             self.idle(device)
         for camera in self.gate.site.watching:
             self.do(events.DeviceStateChanged(camera, "ok"))

@@ -4,8 +4,10 @@ import re
 
 import pytest
 
-from gateway import contract, events
-from gateway.alerts import ALERTS_MAX, Alert, acknowledge, clear_alert, raise_alert
+from gateway import contract
+from gateway.core import events
+from gateway.core.alerts import ALERTS_MAX, Alert, acknowledge, clear_alert, raise_alert
+from gateway.core.instrument import Calibration, Instrument
 from tests.core.post import Post
 from tests.core.test_deciding import fever
 
@@ -70,9 +72,22 @@ def test_names_fit_the_contract():
         assert contract.encode(body)
     kinds = {(body.what, body.priority) for body in bodies}
     assert kinds == {
-        ("device_lost", 2), ("suspect_fever", 2), ("fever_confirmed", 1), ("clock_unset", 3),
+        ("device_lost", 2), ("fever_confirmed", 1), ("clock_unset", 3),
         ("disk_low", 3), ("disk_unwritable", 2), ("not_recorded", 1),
     }  # fmt: skip
+
+
+def test_a_suspicion_calls_the_guard_and_leaves_the_gate_only_when_confirmed():
+    post = Post()
+    fever(post)
+    (shown,) = post.screen()["alerts"]
+    assert (shown["what"], shown["priority"]) == ("suspect_fever", 2)
+    assert post.bodies(contract.AlertChanged) == [], "nothing unconfirmed goes out"
+    ack(post)
+    assert post.bodies(contract.AlertChanged) == []
+    post.do(events.TemperatureTyped("in1", 1, 3900, "contact"))
+    (told,) = post.bodies(contract.AlertChanged)
+    assert (told.what, told.state) == ("fever_confirmed", "unack")
 
 
 def test_a_confirmed_fever_stays_until_seen_though_the_car_left():
@@ -84,6 +99,19 @@ def test_a_confirmed_fever_stays_until_seen_though_the_car_left():
     assert shown == {"suspect_fever": "rtnun", "fever_confirmed": "rtnun"}
     ack(post)
     assert post.screen()["alerts"] == []
+
+
+def test_an_expired_calibration_is_told_and_goes_with_a_new_one():
+    post = Post()
+    old, new = (Instrument(Calibration(name), expired=name == "old") for name in ("old", "new"))
+    post.do(events.InstrumentTold("t1", old))
+    post.do(events.InstrumentTold("t1", old))
+    assert [(a["what"], a["priority"]) for a in post.screen()["alerts"]] == [
+        ("calibration_expired", 3)
+    ]
+    assert "calibration_expired" in post.screen()["status"]["banners"]
+    post.do(events.InstrumentTold("t1", new))
+    assert states(post)[-1] == "rtnun"
 
 
 def test_a_dead_camera_is_less_than_a_dead_thermometer():

@@ -2,9 +2,10 @@
 
 import pytest
 
-from gateway import contract, events
-from gateway.decision import REASONS, TABLE, advise
-from gateway.passage import Lane, Passage, Person
+from gateway import contract
+from gateway.core import events
+from gateway.core.decision import REASONS, TABLE, advise
+from gateway.core.passage import Lane, Passage, Person
 from tests.core.post import LIMITS, Post, in_lane
 
 REFERRED = {"SUSPECT_FEVER", "FEVER_CONFIRMED"}

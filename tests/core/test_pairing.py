@@ -2,8 +2,9 @@
 
 import pytest
 
-from gateway import contract, core, events
-from gateway.passage import RESUME_WAIT_S
+from gateway import contract
+from gateway.core import core, events
+from gateway.core.passage import RESUME_WAIT_S
 from tests.core.post import LIMITS, Post, foot_lane, in_lane, out_lane
 
 

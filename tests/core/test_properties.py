@@ -5,17 +5,20 @@ from itertools import pairwise
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway import contract, core, events
-from gateway.alerts import ALERTS_MAX
-from gateway.decision import REASONS
-from gateway.passage import ASIDE_MAX, ATTEMPTS_KEPT, PERSONS_MAX, TRACKS_MAX
-from gateway.view import view
-from gateway.windows import SAMPLES_MAX
-from gateway.work import LOOSE_MAX
+from gateway import contract
+from gateway.core import core, events
+from gateway.core.alerts import ALERTS_MAX
+from gateway.core.decision import REASONS
+from gateway.core.faces import KEPT
+from gateway.core.instrument import Calibration, Instrument
+from gateway.core.passage import ASIDE_MAX, ATTEMPTS_KEPT, PERSONS_MAX, PRESENTED_MAX, TRACKS_MAX
+from gateway.core.view import view
+from gateway.core.windows import SAMPLES_MAX
+from gateway.core.work import LOOSE_MAX
 from tests.core.post import LIMITS, foot_lane, in_lane, out_lane
 
 LANES = (
-    in_lane(opens_by_itself=True),
+    in_lane(opens_by_itself=True, arrays=("a1",), distance="d1", readers=("q1",), barrier="b1"),
     out_lane(),
     foot_lane(),
     foot_lane(name="foot2", thermometers=("t1", "t3")),
@@ -23,6 +26,7 @@ LANES = (
 lanes = st.sampled_from(["in1", "out1", "foot1", "foot2", "nowhere"])
 cameras = st.sampled_from(["c1", "c2", "c9"])
 devices = st.sampled_from(["t1", "t2", "t3", "c1", "c2", "t9"])
+wired = st.sampled_from(["t1", "c1", "d1", "q1", "b1"])
 tracks = st.integers(1, 4)
 persons = st.integers(-1, 3)
 keys = st.none() | st.integers(0, 6)
@@ -51,7 +55,16 @@ ordinary = st.one_of(
     st.builds(events.VehicleGone, cameras, lanes, tracks, st.booleans()),
     st.builds(events.PresenceChanged, lanes, st.sampled_from(["distance", "loop"]), st.booleans()),
     st.builds(events.DeviceStateChanged, devices, states, st.just("unplugged")),
+    st.builds(
+        events.DeviceStateChanged, wired, states, st.just("hub"), st.sampled_from(["1-1", "1-2"])
+    ),
+    st.builds(events.PassPresented, lanes, st.sampled_from(["q1", "q9"]), st.just("code"), texts),
     st.builds(events.AmbientTold, st.none() | values),
+    st.builds(events.FacesSeen, st.sampled_from(["a1", "a9"]), st.integers(0, 3), st.floats(0, 9)),
+    st.builds(
+        events.InstrumentTold, devices,
+        st.builds(Instrument, st.none() | st.just(Calibration("x", 25)), st.booleans()),
+    ),
     st.builds(events.NextTouched, lanes, keys),
     st.builds(events.ArrivalTouched, lanes, st.sampled_from(contract.Traveller.__args__)),
     st.builds(events.PersonTouched, lanes, keys),
@@ -112,10 +125,12 @@ def bounded(gate: core.Gate) -> None:
     for state in gate.lanes:
         assert len(state.aside) <= ASIDE_MAX
         assert len(state.tracks) <= TRACKS_MAX
+        assert len(state.presented) <= PRESENTED_MAX
         for passage in (state.passage, *state.aside):
             if passage is not None:
                 assert len(passage.persons) <= PERSONS_MAX
                 assert all(len(p.attempts) <= ATTEMPTS_KEPT for p in passage.persons)
+    assert all(len(one.seen) <= KEPT for one in gate.desk.faces)
     for meter in gate.meters:
         assert len(meter.idle) < 16
         assert meter.open is None or len(meter.open.accepted) <= SAMPLES_MAX

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.screening import (
+from gateway.core.instrument import UNCALIBRATED, Calibration, Instrument, estimate
+from gateway.core.limits import Limits, settings
+from gateway.core.screening import (
     Attempt,
     Conditions,
-    Limits,
     Window,
-    estimate,
     judge,
     next_step,
     site_uncertainty,
@@ -18,10 +18,13 @@ from gateway.screening import (
     wait_until_s,
 )  # fmt: skip
 
-LIMITS = Limits(calibration="test-1")
+LIMITS = Limits()
+GOOD = Instrument(Calibration("test-1"))
 WARM = Conditions(place="indoors", ambient_centi_c=2000)
 COLD = Conditions(place="outdoors", ambient_centi_c=-300)
 CAR = Conditions(place="indoors", ambient_centi_c=2000, heated=True)
+WRIST = Conditions("outdoors", 0.0, -300, site="wrist", typed=True)
+NECK = Conditions("outdoors", 0.0, -300, site="neck", typed=True)
 CONTACT = Conditions(place="indoors", ambient_centi_c=2000, site="contact", typed=True)
 
 
@@ -52,6 +55,10 @@ def window(raw: int | None, outcome: str = "ok", mad: int = 3, flags=()) -> Wind
         ("nobody knows the air", 3640, Conditions("outdoors"), "INVALID_COLD"),
         ("nobody knows the air, indoors", 3640, Conditions("indoors"), "NORMAL"),
         ("colder than the calibration", 3640, Conditions("shelter", 999.0, -2100), "INVALID_COLD"),
+        ("a wrist under a sleeve", 3560, WRIST, "NORMAL"),
+        ("a feverish wrist, 0.79 C below the body", 3660, WRIST, "RECHECK"),
+        ("a neck under a scarf", 3640, NECK, "NORMAL"),
+        ("a neck as cold as the street", 3390, NECK, "INVALID_COLD"),
         ("contact, fever", 3730, CONTACT, "FEVER_CONFIRMED"),
         ("contact, none", 3729, CONTACT, "CLEARED"),
         ("contact, a slip", 370, CONTACT, "NOT_SKIN"),
@@ -74,10 +81,70 @@ def test_f5_a_drifting_die_is_no_decision():
     assert judge(window(3640, flags=("drifting",)), WARM, LIMITS).result == "SENSOR_FAULT"
 
 
-def test_uncalibrated_is_said_and_may_be_refused():
-    assert "uncalibrated" in judge(window(3640), WARM, Limits()).flags
+@pytest.mark.parametrize(
+    ("instrument", "flags"),
+    [
+        (GOOD, ()),
+        (UNCALIBRATED, ("uncalibrated",)),
+        (Instrument(Calibration("old"), expired=True), ("calibration_expired",)),
+        (Instrument(vendor_compensated=True), ("vendor_compensated", "uncalibrated")),
+        # NIM: the check says nothing of a module with its own idea of a body.
+        (
+            Instrument(Calibration("x", offset_centi_c=90), vendor_compensated=True),
+            ("vendor_compensated", "uncalibrated"),
+        ),
+    ],
+)
+def test_a_doubtful_instrument_is_said_and_may_be_refused(instrument, flags):
+    reading = judge(window(3640), WARM, LIMITS, instrument)
+    assert reading.flags == flags
+    assert reading.estimate_centi_c == 3640
+    strict = judge(window(3640), WARM, Limits(calibration_strict=True), instrument)
+    assert strict.result == ("SENSOR_FAULT" if flags else "NORMAL")
+
+
+def test_what_the_guard_types_needs_no_calibration_of_ours():
+    typed = Conditions(place="indoors", ambient_centi_c=2000, typed=True)
     strict = Limits(calibration_strict=True)
-    assert judge(window(3640), WARM, strict).result == "SENSOR_FAULT"
+    assert judge(window(3640), typed, strict, UNCALIBRATED).result == "NORMAL"
+
+
+@pytest.mark.parametrize(
+    ("ambient", "mm", "result"),
+    [
+        (2000, 60, "NORMAL"), (999, 60, "INVALID_COLD"), (3001, 60, "INVALID_HOT"),
+        (2000, 29, "NOT_SKIN"), (2000, 91, "NOT_SKIN"),
+    ],
+)  # fmt: skip
+def test_outside_the_box_of_the_calibration_there_is_no_estimate(ambient, mm, result):
+    box = Instrument(
+        Calibration(
+            "box", box_ambient_centi_c_min=1000, box_ambient_centi_c_max=3000,
+            box_distance_mm_min=30, box_distance_mm_max=90,
+        )
+    )  # fmt: skip
+    seen = Window("t1", 0.0, 1.0, "ok", 3640, 3, 5, 14, 0, mm)
+    reading = judge(seen, Conditions("indoors", 0.0, ambient), LIMITS, box)
+    assert reading.result == result
+    assert (reading.estimate_centi_c is None) == (result != "NORMAL")
+
+
+def test_the_sign_of_the_threshold_is_a_setting():
+    above = Limits(fever_sign=">")
+    said = [judge(window(3730), CONTACT, one).result for one in (LIMITS, above)]
+    assert said == ["FEVER_CONFIRMED", "CLEARED"]
+    assert judge(window(3731), CONTACT, above).result == "FEVER_CONFIRMED"
+    at_it = [(0, 3730, "RECHECK"), (6, 3730, "RECHECK")]
+    assert [follow(*at_it, limits=one)[-1] for one in (LIMITS, above)] == [
+        "SUSPECT_FEVER", "RECHECK",
+    ]  # fmt: skip
+
+
+def test_every_setting_says_what_it_is_and_where_it_is_from():
+    for name, default, told in settings():
+        assert told.what, name
+        assert told.source, name
+        assert told.low is None or default is None or told.low <= default <= told.high, name
 
 
 @given(
@@ -89,32 +156,33 @@ def test_uncalibrated_is_said_and_may_be_refused():
     slope=st.floats(-0.1, 0.1),
 )
 def test_f6_the_estimate_rises_with_the_raw_value(raw, ambient, sheltered_s, place, offset, slope):
-    limits = Limits(calibration="x", offset_centi_c=offset, ambient_coefficient=slope)
-    low, high = (estimate(value, ambient, None, limits) for value in (raw, raw + 1))
-    assert (low is None) == (high is None)
-    if low is not None:
+    tool = Instrument(Calibration("x", offset_centi_c=offset, ambient_coefficient=slope))
+    low, high = (estimate(value, ambient, None, tool) for value in (raw, raw + 1))
+    if isinstance(low, int):
         assert high == low + 1
+    else:
+        assert high == low
     conditions = Conditions(place, sheltered_s, ambient)
-    once, twice = (judge(window(raw), conditions, limits) for _ in range(2))
+    once, twice = (judge(window(raw), conditions, LIMITS, tool) for _ in range(2))
     assert once == twice
     if once.result == "NORMAL":
-        assert once.estimate_centi_c < limits.fever_centi_c - limits.guard_band_centi_c
+        assert once.estimate_centi_c < LIMITS.fever_centi_c - LIMITS.guard_band_centi_c
 
 
 def test_f6_a_sweep_has_no_step():
-    values = [estimate(raw, 2000, None, LIMITS) for raw in range(3000, 4200)]
+    values = [estimate(raw, 2000, None, UNCALIBRATED) for raw in range(3000, 4200)]
     assert values == list(range(3000, 4200))
 
 
 @given(st.floats(0, 10_000), st.floats(0, 10_000))
 def test_shelter_never_makes_it_much_worse(one, other):
     early, late = sorted((one, other))
-    assert site_uncertainty(late, cold=True) <= site_uncertainty(early, cold=True) + 4
-    assert site_uncertainty(early, cold=False) == 24
+    assert site_uncertainty(late, True, LIMITS) <= site_uncertainty(early, True, LIMITS) + 4
+    assert site_uncertainty(early, False, LIMITS) == 24
 
 
 def test_uncertainty_at_the_points_that_were_measured():
-    seen = [site_uncertainty(s, cold=True) for s in (0, 60, 180, 300, 3600)]
+    seen = [site_uncertainty(s, True, LIMITS) for s in (0, 60, 180, 300, 3600)]
     assert seen == [145, 149, 110, 79, 24]
     assert standard_uncertainty(window(3640, mad=0), WARM, LIMITS) == 29
 
@@ -122,13 +190,15 @@ def test_uncertainty_at_the_points_that_were_measured():
 # --- Several readings of one person ---------------------------------------------------------
 
 
-def follow(*readings: tuple[float, int | None, str], settled: bool = True) -> list[str]:
+def follow(
+    *readings: tuple[float, int | None, str], settled: bool = True, limits=LIMITS
+) -> list[str]:
     """Follow a person's readings; give the verdict after each."""
     before, earlier, said = None, (), []
     for at_s, value, result in readings:
         contact = result in ("FEVER_CONFIRMED", "CLEARED")
         attempt = Attempt(result, at_s, value, settled and not contact, contact)
-        before = verdict(before, earlier, attempt, LIMITS)
+        before = verdict(before, earlier, attempt, limits)
         earlier = (*earlier, attempt)
         said.append(before)
     return said
@@ -215,6 +285,17 @@ def test_outdoors_two_hot_readings_must_be_five_minutes_apart():
     assert follow(*hot, (301, 3750, "RECHECK"), settled=False)[-1] == "SUSPECT_FEVER"
 
 
+def test_what_a_restart_forgot_is_not_overwritten_by_one_reading():
+    first = Attempt("NORMAL", 0.0, 3640, settled=True)
+    said = verdict("RECHECK", (), first, LIMITS)
+    assert said == "INCONCLUSIVE"
+    assert verdict(said, (first,), Attempt("NORMAL", 6.0, 3645, settled=True), LIMITS) == "NORMAL"
+    hot = Attempt("RECHECK", 0.0, 3790, settled=True)
+    assert verdict("RECHECK", (), hot, LIMITS) == "RECHECK"
+    again = Attempt("RECHECK", 6.0, 3795, settled=True)
+    assert verdict("RECHECK", (hot,), again, LIMITS) == "SUSPECT_FEVER"
+
+
 VALUES = st.lists(st.tuples(st.floats(0.1, 400), st.integers(3400, 4200)), min_size=1, max_size=8)
 
 
@@ -241,7 +322,7 @@ def test_nobody_hot_a_moment_ago_is_normal_now(steps, settled):
         ("NORMAL", 1, "none"), ("CLEARED", 4, "none"), ("RECHECK", 1, "again"),
         ("RECHECK", 3, "contact"), ("INVALID_COLD", 1, "shelter"), ("INVALID_COLD", 3, "contact"),
         ("INVALID_HOT", 1, "wait"), ("INCONCLUSIVE", 2, "again"), ("INCONCLUSIVE", 3, "contact"),
-        ("UNSTABLE", 1, "again"), ("NO_READING", 1, "again"), ("NOT_SKIN", 1, "aim"),
+        ("UNSTABLE", 1, "steady"), ("NO_READING", 1, "aim"), ("NOT_SKIN", 1, "aim"),
         ("SENSOR_FAULT", 1, "hand"), ("SUSPECT_FEVER", 2, "contact"),
         ("FEVER_CONFIRMED", 3, "handover"),
     ],

@@ -2,15 +2,17 @@
 
 import json
 
-from gateway import contract, events
-from gateway.decision import NEXT, REASONS
-from gateway.screening import Limits
+from gateway import contract
+from gateway.core import events
+from gateway.core.decision import NEXT, REASONS
+from gateway.core.limits import Limits
 from tests.core.post import Post, foot_lane, in_lane, out_lane
 from tests.core.test_deciding import fever
 
 PLATE = {"status", "text", "confidence_pct", "candidates", "plate_kind", "crop"}
 PERSON = {
-    "person", "result", "estimate_centi_c", "raw_centi_c", "attempts", "marked", "wait_s", "next",
+    "person", "result", "estimate_centi_c", "raw_centi_c", "attempts", "earlier_centi_c", "marked",
+    "wait_s", "next",
 }  # fmt: skip
 
 
@@ -19,7 +21,7 @@ def test_an_idle_gate():
     shown = json.loads(json.dumps(post.screen()))
     assert [lane["state"] for lane in shown["lanes"]] == ["idle"] * 3
     assert shown["lanes"][0]["passage"] is None
-    assert shown["status"]["today"] == {"in": 0, "out": 0, "foot": 0, "refer": 0}
+    assert shown["status"]["today"] == {"in": 0, "out": 0, "foot": 0, "refer": 0, "passes": 0}
     ages = {device["device"]: device["age_s"] for device in shown["status"]["devices"]}
     assert ages["c1"] is None, "no picture's age is known here, and none is made up"
 
@@ -94,7 +96,7 @@ def test_nothing_is_shown_as_recorded_while_entries_wait():
 
 
 def test_banners():
-    post = Post(in_lane(place="outdoors", ambient_centi_c=None), limits=Limits())
+    post = Post(in_lane(place="outdoors", ambient_centi_c=None), limits=Limits(), calibrated=False)
     assert post.screen()["status"]["banners"] == ["uncalibrated", "warming", "cold"]
     post.do(events.AmbientTold(2200))
     post.wait(700.0)
@@ -113,15 +115,27 @@ def test_the_weather_sensor_overrules_the_setting():
 
 def test_todays_tally():
     post = Post(in_lane(), out_lane(), foot_lane())
-    post.do(events.DayBegan(10, 20, 30, 1))
+    post.do(events.DayBegan(10, 20, 30, 1, 4))
     fever(post)
     post.do(events.VehicleSeen("c2", "out1", 9, True))
     post.measure(3640, "t2")
-    assert post.screen()["status"]["today"] == {"in": 11, "out": 21, "foot": 31, "refer": 2}
+    assert post.screen()["status"]["today"] == {
+        "in": 11,
+        "out": 21,
+        "foot": 31,
+        "refer": 2,
+        "passes": 4,
+    }
     post.do(events.TemperatureTyped("in1", 1, 3650, "contact"))
     assert post.screen()["status"]["today"]["refer"] == 1
     post.do(events.DayBegan())
-    assert post.screen()["status"]["today"] == {"in": 0, "out": 0, "foot": 0, "refer": 0}
+    assert post.screen()["status"]["today"] == {
+        "in": 0,
+        "out": 0,
+        "foot": 0,
+        "refer": 0,
+        "passes": 0,
+    }
 
 
 def test_every_code_is_in_the_lists():

@@ -2,11 +2,11 @@
 
 import pytest
 
-from gateway.events import SampleTaken
-from gateway.screening import Limits
-from gateway.windows import Meter, is_drifting, is_stuck, plateau, spread, take
+from gateway.core.events import SampleTaken
+from gateway.core.limits import Limits
+from gateway.core.windows import Meter, is_drifting, is_stuck, plateau, spread, take
 
-LIMITS = Limits(calibration="test-1", warm_up_s=0.0)
+LIMITS = Limits(warm_up_s=0.0)
 
 
 class Line:

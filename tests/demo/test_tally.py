@@ -8,8 +8,8 @@ import pytest
 from demo.tally import Held, Verdict, read_journals, read_ledger
 from demo.traffic import visits
 from gateway import contract
-from gateway.events import Record
-from gateway.journal import Journal, Stamp
+from gateway.core.events import Record
+from gateway.journal.journal import Journal, Stamp
 
 A, B, C = ("a" * 32, 1), ("a" * 32, 5), ("b" * 32, 1)
 

@@ -10,14 +10,15 @@ import time
 
 import pytest
 
-from drivers.thermometer import Sample, load
-from gateway import devices
-from gateway.devices import Line, SerialDevices
-from gateway.events import DeviceStateChanged, SampleTaken
-from gateway.lines import REASONS, LineWatch
+from drivers.driver import load
+from drivers.thermometer import Sample, Thermometer
+from gateway.core.events import DeviceStateChanged, SampleTaken
+from gateway.devices import devices
+from gateway.devices.devices import Line, SerialDevices
+from gateway.devices.lines import REASONS, LineWatch
 from tests.drivers.lines import Heard, Wire
 
-GY = load("gy_mcu90614")
+GY = load("gy_mcu90614", Thermometer)
 FRAME = GY.write_frame(Sample(3650, 2130))
 
 
@@ -98,7 +99,7 @@ def test_many_corrupt_frames_are_a_faulty_device(heard, listening):
     wire.unplug()
 
 
-def test_a_wrong_baud_is_said_in_words(heard, listening, caplog):
+def test_f28_a_wrong_baud_is_said_in_words(heard, listening, caplog):
     wire, dice = Wire(), random.Random(5)
     running = listening(Line("t1", "gy_mcu90614", wire.path))
     wire.talk(lambda: dice.randbytes(9), 0.02)
@@ -117,7 +118,7 @@ def test_a_silent_line_is_said(heard, listening):
     wire.unplug()
 
 
-def test_an_unplugged_port_is_said_and_opened_again(heard, listening, tmp_path):
+def test_f23_an_unplugged_port_is_said_and_opened_again(heard, listening, tmp_path):
     link = tmp_path / "thermometer"
     first, second = Wire(), Wire()
     link.symlink_to(first.path)
@@ -148,7 +149,7 @@ def test_a_port_that_is_not_there_is_said_once_and_waited_for(heard, listening, 
     wire.unplug()
 
 
-def test_a_port_held_by_another_is_said(heard, listening):
+def test_f25_a_port_held_by_another_is_said(heard, listening):
     wire = Wire()
     wire.talk(lambda: FRAME)
     listening(Line("t1", "gy_mcu90614", wire.path))
@@ -171,7 +172,7 @@ def test_what_waited_before_the_port_was_opened_is_not_a_sample(heard, listening
 
 PAUSED = """
 import sys, time
-from gateway.devices import Line, SerialDevices
+from gateway.devices.devices import Line, SerialDevices
 
 class Out:
     def put(self, event):
@@ -216,7 +217,7 @@ def test_a_process_that_was_away_throws_away_what_waited():
 
 
 def test_a_polled_device_is_asked_and_heard(heard, listening):
-    wire, driver = Wire(), load("raytek_mi")
+    wire, driver = Wire(), load("raytek_mi", Thermometer)
     listening(Line("t2", "raytek_mi", wire.path))
     answers = dict(zip(driver.polls, (b"!T0036.5\r\n", b"!I0024.0\r\n"), strict=True))
 
@@ -265,7 +266,7 @@ def test_verdicts_by_table():
     assert judged(5) == ("ok", "")
     assert judged(1, bytes_framed=0, accepted=0, refused=1) is None
     assert judged(5, bytes_framed=0, accepted=0, refused=1) == ("faulty", "wrong_baud")
-    assert judged(5, accepted=0, refused=1) == ("faulty", "corrupt")
+    assert judged(5, accepted=0, refused=1) == ("faulty", "no_frames")
     assert judged(5, accepted=0) == ("faulty", "no_frames")
     assert judged(5, bytes_in=0, bytes_framed=0, accepted=0) == ("silent", "no_bytes")
     assert LineWatch(0.0).judge(1.0) is None

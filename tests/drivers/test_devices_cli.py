@@ -5,8 +5,8 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from drivers.thermometer import names
-from gateway.devices_cli import decode, drivers
+from drivers.driver import names
+from gateway.devices.cli import decode, drivers
 
 
 def run(command, *arguments):
@@ -25,7 +25,7 @@ def test_drivers_are_listed():
 def test_a_frame_is_decoded():
     done = run(decode, "gy_mcu90614", "5A5A4504", "0CF5", "FF06", "03")
     assert done.exit_code == 0
-    assert "object 33.17 °C, sensor itself -2.50 °C" in done.output
+    assert "object 33.17 °C, ambient -2.50 °C" in done.output
 
 
 def test_frames_are_decoded_as_json():

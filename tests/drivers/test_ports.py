@@ -2,6 +2,7 @@
 
 import os
 import termios
+import time
 
 import pytest
 import serial
@@ -11,7 +12,6 @@ from drivers.address import centi, read_address
 from drivers.errors import PortLost, PortRefused
 from drivers.ports import open_port
 from drivers.ports.protocol_replay import read_capture
-from drivers.thermometer import Decoder, Sample, load
 from tests.drivers.lines import Wire
 
 
@@ -112,9 +112,10 @@ def drained(port: ports.Port) -> list[bytes]:
 def test_a_capture_plays_and_then_is_unplugged(tmp_path):
     capture = tmp_path / "gate.capture"
     capture.write_text("# GY-MCU90614\n0.0 5a5a45040c78\n0.02 0d19a7  # rest\n\n0.03 5a5a\n")
+    began_s = time.monotonic()
     chunks = drained(open_port(f"replay://{capture}?speed=1", 9600))
+    assert time.monotonic() - began_s >= 0.03
     assert b"".join(chunks) == bytes.fromhex("5a5a45040c780d19a75a5a")
-    assert chunks[0] == bytes.fromhex("5a5a45040c78")
     assert b"".join(drained(open_port(f"replay://{capture}?speed=0", 9600))) == b"".join(chunks)
 
 
@@ -152,47 +153,3 @@ def test_degrees(text, value):
 def test_no_degrees(text):
     with pytest.raises(ValueError, match="no temperature"):
         centi(text)
-
-
-def listen(url: str, frames: int, driver: str) -> list:
-    """Take so many samples or refusals from a pretend device."""
-    thermometer = load(driver)
-    port, decoder, found = open_port(url, thermometer.baud), Decoder(thermometer), []
-    while len(found) < frames:
-        for poll in thermometer.polls:
-            port.write(poll)
-        chunk = port.read_chunk(0.03)
-        found += decoder.feed(chunk, quiet=not chunk)
-    port.close()
-    return found
-
-
-@pytest.mark.parametrize("driver", ["gy_mcu90614", "raytek_mi"])
-def test_pretend_device_speaks_the_drivers_bytes(driver):
-    found = listen(f"sim://{driver}?object=37.3&ambient=-4&wobble=0&rate_hz=100", 5, driver)
-    assert found[1:5] == [Sample(3730, -400)] * 4
-
-
-@pytest.mark.parametrize("fault", ["corrupt", "wrong_baud"])
-def test_pretend_faults_are_never_believed(fault):
-    found = listen(f"sim://gy_mcu90614?rate_hz=200&fault={fault}", 40, "gy_mcu90614")
-    assert not [one for one in found if isinstance(one, Sample)]
-
-
-def test_pretend_noise_loses_frames_and_invents_none():
-    found = listen("sim://gy_mcu90614?rate_hz=400&fault=noise", 200, "gy_mcu90614")
-    samples = [one for one in found if isinstance(one, Sample)]
-    assert 100 < len(samples) < 199
-    assert {one.ambient_centi_c for one in samples} == {2100}
-    assert all(3645 <= one.object_centi_c <= 3655 for one in samples)
-
-
-def test_pretend_device_can_be_unplugged():
-    port = open_port("sim://gy_mcu90614?rate_hz=100&fault=unplug&after_s=0.05", 9600)
-    assert drained(port)
-
-
-def test_someone_is_measured_now_and_then():
-    url = "sim://gy_mcu90614?rate_hz=100&every_s=0.2&for_s=0.1&wobble=0&object=36.6&ambient=20"
-    values = {one.object_centi_c for one in listen(url, 45, "gy_mcu90614")}
-    assert values == {3660, 2000}

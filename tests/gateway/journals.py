@@ -4,8 +4,8 @@ import hashlib
 import itertools
 
 from gateway import contract as c
-from gateway.events import Record
-from gateway.journal import Journal, Stamp
+from gateway.core.events import Record
+from gateway.journal.journal import Journal, Stamp
 
 PLACE = {"compound": "c01", "gate": "east"}
 

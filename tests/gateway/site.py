@@ -19,7 +19,7 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from gateway import contract as c
-from gateway.journal import Journal
+from gateway.journal.journal import Journal
 
 MOSQUITTO = "/usr/sbin/mosquitto"
 
@@ -91,6 +91,13 @@ class Broker:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
             return True
         return False
+
+    def freeze(self):
+        """Let it hang as a machine does: connections stand, and nothing is answered."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self):
+        self._process.send_signal(signal.SIGCONT)
 
     def kill(self):
         if self._process is not None:
@@ -196,7 +203,7 @@ class Gate:
         self.process = None
         self._pages = []
 
-    def start(self, *, ready=True, watchdog_s=None):
+    def start(self, *, ready=True, watchdog_s=None, program=("-m", "gateway", "run", "--config")):
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._notify.bind("")  # Linux draws an abstract name.
         self._notify.settimeout(15)
@@ -206,7 +213,7 @@ class Gate:
             environment["WATCHDOG_USEC"] = str(int(watchdog_s * 1e6))
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gateway", "run", "--config", str(self.config)],
+                [sys.executable, *program, str(self.config)],
                 stdout=log, stderr=log, env=environment,
             )  # fmt: skip
         if ready:

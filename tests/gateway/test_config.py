@@ -4,9 +4,10 @@ from dataclasses import fields
 
 import pytest
 
-from gateway import config, limits
+from gateway import config
+from gateway.core import limits
+from gateway.core.limits import Limits
 from gateway.errors import SecretMissing, SettingsRefused
-from gateway.screening import Limits
 
 GOOD = """
 compound = "c01"
@@ -90,6 +91,7 @@ def test_a_good_file_is_understood():
         ("zone = [[0.1, 0.4], [0.9, 0.4], [0.9, 1.0], [0.1, 1.0]]", "zone = [[0, 0]]", "corners"),
         ("[0.9, 1.0]", "[0.9, 1.5]", "1.5"),
         ("gy_mcu90614", "gy_mcu90615", "gy_mcu90615"),
+        ("gy_mcu90614", "gy_mcu90640", "an array finds the face and does not decide fever"),
         ('compound = "c01"', 'compound = "c01', "no TOML"),
         ('compound = "c01"', 'compound = "c01"\ntime_zone = "Mars/Olympus"', "Mars/Olympus"),
     ],
@@ -111,6 +113,18 @@ def test_every_number_of_the_screening_has_a_range_and_its_default_is_within():
     for name, (low, high) in limits.RANGES.items():
         default = numbers[name]
         assert default is None or low <= default <= high, name
+
+
+def test_an_array_beside_a_thermometer_is_no_thermometer_to_the_core():
+    more = """
+[[thermometer]]
+name = "a1"
+driver = "gy_mcu90640"
+port = "/dev/gate/array"
+"""
+    text = GOOD.replace('thermometers = ["t1"]', 'thermometers = ["t1", "a1"]', 1) + more
+    lane = config.parse(text).lanes[0]
+    assert (lane.thermometers, lane.arrays) == (("t1",), ("a1",))
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path):

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway import contract as c
+from gateway.core.events import Record
 from gateway.errors import JournalUnwritable
-from gateway.events import Record
-from gateway.journal import Journal
-from gateway.recorder import Recorder
+from gateway.journal.journal import Journal
+from gateway.journal.recorder import Recorder
 
 from .journals import alert, closed, decided, fill, open_journal, opened, plate, reading, stamp
 
@@ -192,6 +192,58 @@ def test_burying_leaves_tombstones_until_they_are_safe(tmp_path):
     )
 
 
+def test_burying_spares_alerts_and_the_chain_is_followed_around_the_holes(tmp_path):
+    path = tmp_path / "journal.db"
+    journal = open_journal(path)
+    made = list(fill(journal, 8))
+    for number in range(3):
+        made += journal.append([alert(f"a{number}"), alert(f"b{number}")], stamp(20 + number))
+        made += fill(journal, 8, first=30 + 10 * number)
+    kept = {entry.seq for entry in made if entry.kind == "alert"}
+    journal.bury(14, "disk_bound", stamp(90))
+    journal.bury(10, "disk_bound", stamp(91))
+    stream = journal.stream
+    assert [(lost.first, lost.last) for lost in journal.lost()] == [(1, 9), (12, 19), (22, 28)]
+    seqs = {entry.seq for entry in journal.pending(stream, 0)}
+    assert kept <= seqs
+    assert not seqs & {*range(1, 10), *range(12, 20), *range(22, 29)}
+    assert journal.held()[0].first == 10
+    journal.close()
+    again = open_journal(path, first=7)
+    assert again.verify().faults == ()
+    with sqlite3.connect(path) as connection:
+        connection.execute("DELETE FROM entry WHERE id = 33")
+    connection.close()
+    assert [fault.what for fault in again.verify().faults] == ["entries 33 to 33 are missing"]
+    assert again.prune([c.Mark(stream=stream, committed=99, safe=13)]) == 2
+    assert again.held()[0].first == 20
+    assert [(lost.first, lost.last) for lost in again.lost()] == [(12, 19), (22, 28)]
+    again.prune([c.Mark(stream=stream, committed=99, safe=30)])
+    assert again.lost() == ()
+    again.close()
+
+
+def test_alerts_are_buried_last():
+    journal = open_journal()
+    for number in range(5):
+        journal.append([alert(f"a{number}")], stamp(number))
+    # What is left beside alerts is only what was said of burying.
+    buried = [bodies(journal.bury(3, "disk_bound", stamp(9))) for _ in range(4)]
+    assert [[(body.first, body.last) for body in stones] for stones in buried] == [
+        [(1, 1)], [(2, 4)], [(5, 7)], [(8, 9)]
+    ]  # fmt: skip
+
+
+def test_the_least_write_is_a_real_commit(tmp_path):
+    journal = open_journal(tmp_path / "journal.db")
+    fill(journal, 1)
+    before = (tmp_path / "journal.db-wal").stat().st_size
+    journal.prove()
+    assert (tmp_path / "journal.db-wal").stat().st_size == before + 4096 + 24
+    assert journal.verify().faults == ()
+    journal.close()
+
+
 # --- Restart --------------------------------------------------------------------------------
 
 
@@ -265,6 +317,83 @@ def test_a_file_that_will_not_open_is_set_aside(tmp_path, spoil):
     journal = open_journal(path, first=3)
     assert journal.set_aside == tmp_path / "journal.db.aside-2"
     assert (tmp_path / "journal.db.aside-1").exists()
+
+
+def three_starts(path):
+    """Write a journal of three streams, and close it."""
+    made = []
+    for first in (1, 2, 3):
+        journal = open_journal(path, first=first)
+        made += fill(journal, 120, first=first * 100)
+        journal.close()
+    return {(entry.stream, entry.seq): entry for entry in made}
+
+
+def damaged(path, page):
+    with path.open("r+b") as file:
+        file.seek(4096 * page)
+        file.write(os.urandom(4096))
+
+
+@pytest.mark.parametrize("page", [6, 9, 14, 20])
+def test_what_can_be_read_of_a_broken_journal_is_taken_over_and_the_rest_told_as_lost(
+    tmp_path, page
+):
+    path = tmp_path / "journal.db"
+    made = three_starts(path)
+    damaged(path, page)
+    journal = open_journal(path, first=9)
+    assert journal.set_aside is not None
+    kept = {(entry.stream, entry.seq): entry for entry in journal.newest(10_000)}
+    assert all(c.hash_of(made[key]) == c.hash_of(entry) for key, entry in kept.items())
+    assert len(made) - 25 < len(kept) < len(made)
+    lost = {(one.stream, seq) for one in journal.lost() for seq in range(one.first, one.last + 1)}
+    assert lost == set(made) - set(kept)
+    assert (journal.saved.entries, journal.saved.lost) == (len(kept), len(lost))
+    assert journal.verify().faults == ()
+    (started, _) = journal.append([alert()], stamp())
+    newest = max(made)
+    assert c.decode_body(started).before == newest[0]
+    assert journal.verify().faults == ()
+    journal.close()
+
+
+def test_a_page_that_is_swapped_for_an_older_one_is_not_believed(tmp_path):
+    path = tmp_path / "journal.db"
+    made = three_starts(path)
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE entry SET open = replace(open, 'in1', 'in2') WHERE id = 50")
+    connection.close()
+    damaged(path, 20)
+    journal = open_journal(path, first=9)
+    first = min(key[0] for key in made)
+    assert (first, 50) not in {(entry.stream, entry.seq) for entry in journal.newest(10_000)}
+    assert (50, 50) in [(one.first, one.last) for one in journal.lost() if one.stream == first]
+    assert journal.verify().faults == ()
+    journal.close()
+
+
+def test_a_journal_that_breaks_while_it_is_open_goes_on_in_a_new_file_that_survives(tmp_path):
+    """Closing the broken one must not take the new one's write-ahead log with it."""
+    path = tmp_path / "journal.db"
+    journal = open_journal(path)
+    made = fill(journal, 400)
+    journal._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    damaged(path, 20)
+    journal.reopen()
+    assert journal.set_aside is not None
+    assert journal.saved.entries > 300
+    later = journal.append([alert()], stamp(999))
+    after_cut = tmp_path / "cut"
+    after_cut.mkdir()
+    for file in tmp_path.glob("journal.db*"):  # what a power cut would leave
+        (after_cut / file.name).write_bytes(file.read_bytes())
+    journal.close()
+    again = open_journal(after_cut / "journal.db", first=9)
+    assert again.set_aside is None
+    assert [entry.seq for entry in again.newest(2)] == [entry.seq for entry in later]
+    assert c.decode_body(later[0]).before == made[0].stream
+    again.close()
 
 
 def test_a_folder_that_is_not_there_is_said_with_what_to_do(tmp_path):
@@ -444,7 +573,7 @@ def test_whatever_is_done_in_whatever_order(steps):
             connection, **place, boot="b", new_stream=lambda: next(ids), seal=lambda b: b"!" + b
         )
 
-    journal, model, gone, key = start(), {}, {}, 0
+    journal, model, gone, buried, key = start(), {}, {}, set(), 0
     for second, (word, number) in enumerate(steps):
         if word == "append":
             records = [opened(key := key + 1)] + [plate(key)] * (number - 1)
@@ -460,7 +589,7 @@ def test_whatever_is_done_in_whatever_order(steps):
             for entry in journal.bury(number, "test", stamp(second)):
                 model[entry.stream, entry.seq] = c.hash_of(entry)
             for lost in journal.lost():
-                gone[lost.stream] = max(gone.get(lost.stream, 0), lost.last)
+                buried |= {(lost.stream, seq) for seq in range(lost.first, lost.last + 1)}
         else:
             journal.erase_sealed(stamp(number).at_ms)
         assert journal.verify().faults == ()
@@ -470,7 +599,11 @@ def test_whatever_is_done_in_whatever_order(steps):
         for held in journal.held()
         for entry in journal.pending(held.stream, 0, limit=10_000, bytes_max=10**9)
     }
-    assert left == {key: value for key, value in model.items() if key[1] > gone.get(key[0], 0)}
+    assert left == {
+        key: value
+        for key, value in model.items()
+        if key[1] > gone.get(key[0], 0) and key not in buried
+    }
     connection.close()
 
 

@@ -16,11 +16,12 @@ from nacl.public import PrivateKey, SealedBox
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
+from drivers.reader import Scan
 from gateway import contract as c
 from gateway import systemd
-from gateway.camera_wire import Orders, encode
+from gateway.camera.wire import Orders, encode
+from gateway.core.events import PassPresented, TemperatureTyped
 from gateway.desk import Note
-from gateway.events import TemperatureTyped
 from gateway.plates.reader import Plate
 from tests.camera.pictures import Folder
 from tests.camera.scenes import draw
@@ -172,7 +173,7 @@ def test_nothing_personal_leaves_the_seals(tap, central, gate):
 
 CRASH = """
 import sys
-from gateway import core
+from gateway.core import core
 from gateway.cli import main
 step = core.step
 def spoilt(gate, event, now):
@@ -190,11 +191,12 @@ main()
 
 
 def test_a_crash_says_where_and_not_whose(broker, make_gate, tmp_path, monkeypatch):
-    spoilt = tmp_path / "spoilt"
-    spoilt.write_text(f"#!{sys.executable}\n{CRASH}")
-    spoilt.chmod(0o755)
+    (tmp_path / "spoilt").write_text(CRASH)
+    started = tmp_path / "start"  # A first line names no interpreter whose path has a space.
+    started.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{tmp_path / "spoilt"}" "$@"\n')
+    started.chmod(0o755)
     gate = make_gate(broker.port)
-    monkeypatch.setattr(sys, "executable", str(spoilt))
+    monkeypatch.setattr(sys, "executable", str(started))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     gate.start()
     gate.page().touch("PlateTyped", lane="in1", text=TYPED)
@@ -209,7 +211,7 @@ def test_a_crash_says_where_and_not_whose(broker, make_gate, tmp_path, monkeypat
 def test_the_camera_process_dies_by_the_same_rule():
     done = subprocess.run(
         [sys.executable, "-c", f"""
-from gateway import camera_child
+from gateway.camera import child as camera_child
 def watch(*_):
     raise KeyError(" ".join({DRAWN.split("X")!r}))
 camera_child.watch = watch
@@ -228,6 +230,10 @@ def test_no_repr_tells_what_is_sealed():
             c.SealedPlate(text=TYPED, candidates=(DRAWN,)),
             c.SealedReading(raw_centi_c=TYPED_CENTI_C),
             c.SealedOverride(operator=NAME, reason=REASON),
+            c.SealedPass(text=TYPED, name=NAME),
+            c.SealedCalibration(by=NAME, reference=REASON),
+            PassPresented("in1", "q1", "code", TYPED, NAME),
+            Scan("id_card", TYPED, NAME),
             Note(text=TYPED, candidates=(DRAWN,)),
             Plate(TYPED, "blue", 0.9, (), (0, 0, 1, 1), (), ((DRAWN, 0.9),)),
             TemperatureTyped("in1", 1, TYPED_CENTI_C, "contact"),

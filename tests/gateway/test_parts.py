@@ -12,11 +12,11 @@ import pytest
 from nacl.public import PrivateKey, SealedBox
 
 from gateway import clock, seal, systemd
+from gateway.core.events import NextTouched, SampleTaken
 from gateway.desk import Desk, Note
 from gateway.errors import SecretMissing, SettingsRefused
-from gateway.events import NextTouched, SampleTaken
 from gateway.inbox import Inbox
-from gateway.journal import Stamp
+from gateway.journal.journal import Stamp
 from gateway.mqtt import Heard
 from gateway.starts import Starts
 

@@ -5,7 +5,7 @@ import resource
 import pytest
 
 from gateway import contract as c
-from gateway.journal import Journal
+from gateway.journal.journal import Journal
 
 from .site import Broker, Centre, free_port, until
 
@@ -27,7 +27,7 @@ def arrivals(page, count, lane="in1"):
 
 
 def test_from_a_serial_byte_to_the_centre_and_a_clean_end(broker, centre, make_gate):
-    gate = make_gate(broker.port, every_s=1.2, for_s=0.8).start(watchdog_s=2)
+    gate = make_gate(broker.port, every_s=1.2, for_s=0.8).start(watchdog_s=20)
     gate.wait_note("WATCHDOG=1")
     until(lambda: centre.kinds().count("decided") >= 2)
     # While it runs: what a stop leaves unsent comes with the next start, by design.

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway import contract as c
-from gateway.journal import Journal
+from gateway.journal.journal import Journal
 from gateway.uplink import Pace, Uplink
 
 from .journals import PLACE, alert, fill, open_journal, opened, stamp
@@ -115,7 +115,7 @@ def test_committed_may_fall_and_is_believed():
     link.heard(*ack(journal.stream, 30, safe=20), 0.2)
     link.heard(*ack(journal.stream, 12, safe=0), 0.3)
     assert sequences(link.due(0.3))[0][0] == 13
-    assert link.marks == (c.Mark(stream=journal.stream, committed=12, safe=20),)
+    assert link.marks == (c.Mark(stream=journal.stream, committed=12, safe=0),)
 
 
 def test_without_progress_it_says_hello_ever_more_rarely():
@@ -240,6 +240,95 @@ def test_what_is_safe_is_named_in_no_hello():
     assert link.wake_at is None
 
 
+def test_what_another_start_of_central_promised_is_not_its_word():
+    journal = open_journal()
+    entries = fill(journal, 8)
+    link = told(entries, journal)
+    link.heard(*ack(journal.stream, 9, safe=9), 0.2)
+    link.heard(*central(boot="central-2"), 1.0)  # emptied, with all its backups
+    assert link.marks[0].safe == 0
+    assert [held.last for held in hellos(link.due(2.0))[0].held] == [9]
+    link.heard(*ack(journal.stream, 0, boot="central-2"), 2.1)
+    assert sequences(link.due(2.1)) == [list(range(1, 10))]
+
+
+def test_a_quiet_gate_learns_on_reconnecting_that_central_is_another():
+    journal = open_journal()
+    entries = fill(journal, 8)
+    link = told(entries, journal)
+    link.heard(*ack(journal.stream, 9, safe=9), 0.2)
+    link.disconnected(1.0)
+    link.connected(2.0)
+    assert hellos(link.due(2.0))[0].held == ()
+    link.heard(ACK, c.encode(c.Ack(v=1, boot="central-2", marks=())), 2.1)
+    assert [held.last for held in hellos(link.due(link.wake_at))[0].held] == [9]
+    assert link.marks[0].safe == 0
+
+
+def test_what_is_buried_while_connected_is_said_at_once_and_alerts_are_spared():
+    journal = open_journal()
+    fill(journal, 8)
+    journal.append([alert("a1")], stamp(5))
+    entries = fill(journal, 8, first=10)
+    link = told(entries, journal, batch=4, window=2)
+    link.due(0.2)
+    stones = journal.bury(11, "disk_bound", stamp(9))
+    link.recorded(stones, 0.3)
+    link.reloaded()
+    outs = link.due(0.3)
+    assert [(lost.first, lost.last) for lost in hellos(outs)[0].lost] == [(1, 9), (11, 12)]
+    link.heard(*ack(journal.stream, 9), 0.4)
+    assert sequences(link.due(0.4)) == [10, [10, 13, 14, 15], [16, 17, 18, 19]]
+    link.reloaded()
+    assert link.due(0.5) == []
+
+
+def test_graves_of_streams_that_are_wholly_gone_are_forgotten_when_safe():
+    connection = sqlite3.connect(":memory:")
+    ids = iter(["a" * 32, "b" * 32])
+
+    def start():
+        return Journal.over(
+            connection, **PLACE, boot="b", version="0", new_stream=lambda: next(ids), seal=bytes
+        )
+
+    fill(start(), 4)
+    journal = start()
+    fill(journal, 4)
+    journal.bury(5, "disk_bound", stamp(9))
+    assert [lost.stream for lost in journal.lost()] == ["a" * 32]
+    link = uplink(journal)
+    link.connected(0.0)
+    link.due(0.0)
+    marks = (c.Mark(stream="a" * 32, committed=5, safe=5),)
+    link.heard(ACK, c.encode(c.Ack(v=1, boot="c", marks=marks)), 0.1)
+    journal.prune(link.marks)
+    assert journal.lost() == ()
+
+
+def test_what_central_took_for_lost_and_is_held_all_the_same_is_sent():
+    """A card of before: it still holds what was buried after its image was made."""
+    journal = open_journal()
+    entries = fill(journal, 12)
+    link = told(entries, journal)
+    link.heard(*ack(journal.stream, 13), 0.1)
+    mark = c.Mark(stream=journal.stream, committed=13, safe=13, lost=((3, 5), (8, 9)))
+    link.heard(ACK, c.encode(c.Ack(v=1, boot="central-1", marks=(mark,))), 0.2)
+    assert link.marks == (c.Mark(stream=journal.stream, committed=2, safe=2),)
+    assert sequences(link.due(0.2)) == [list(range(3, 14))]
+
+
+def test_what_is_truly_gone_stays_lost():
+    journal = open_journal()
+    journal.append([alert("a1")], stamp(1))
+    entries = fill(journal, 12)
+    journal.bury(8, "disk_bound", stamp(9))  # 1 and 3 to 9, around the alert
+    link = told(entries, journal)
+    mark = c.Mark(stream=journal.stream, committed=15, safe=0, lost=((1, 1), (3, 9)))
+    link.heard(ACK, c.encode(c.Ack(v=1, boot="central-1", marks=(mark,))), 0.2)
+    assert link.marks[0].committed == 15
+
+
 def test_many_streams_make_several_hellos(tmp_path):
     path = tmp_path / "journal.db"
     for start in range(1, 121):
@@ -272,14 +361,14 @@ def test_what_was_pruned_or_buried_is_said_when_central_asks_for_it():
     )
 
 
-def test_a_stream_that_was_never_ours_is_not_called_lost():
+def test_a_stream_that_was_never_ours_is_nothing_to_speak_of():
+    """Or two gates on one card's clones would toss hellos to and fro for ever."""
     journal = open_journal()
     entries = fill(journal, 8)
     link = told(entries, journal)
-    link.due(0.1)
+    link.heard(*ack(journal.stream, 9), 0.1)
     link.heard(*ack("ee" * 16, 3), 0.2)
-    outs = link.due(link.wake_at)
-    assert hellos(outs)[0].lost == ()
+    assert (link.wake_at, link.due(100.0)) == (None, [])
 
 
 def test_a_late_will_of_our_own_is_overwritten():

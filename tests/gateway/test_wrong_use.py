@@ -1,5 +1,6 @@
 """Commands given what they cannot use: one line that says what and where, 1 or 2, no traceback."""
 
+import shlex
 import sqlite3
 import subprocess
 import sys
@@ -64,8 +65,8 @@ def test_settings_that_are_none(tmp_path, word, content, said):
         ("object=36.4", "object=warm", "'warm' is no temperature"),
         ("sim://gy_mcu90614", "smi://gy_mcu90614", "protocol 'smi' not known"),
         ("sim://gy_mcu90614", "socket://gy_mcu90614", "socket://HOST:PORT is wanted"),
-        ('place = "indoors"', 'cameras = ["c1"]\n[[camera]]\nname = "c1"\nsource = "rtsp://x"',
-         "camera.c1.source = 'rtsp://x'"),
+        ('place = "indoors"', 'cameras = ["c1"]\n[[camera]]\nname = "c1"\nsource = "ftp://x"',
+         "camera.c1.source = 'ftp://x'"),
         ('place = "indoors"', 'cameras = ["c1"]\n[[camera]]\nname = "c1"\nsource = "folder://"',
          "the whole path is wanted"),
     ],
@@ -130,7 +131,7 @@ def test_a_journal_that_was_tampered_with_is_shown_as_it_stands(gate):
         (("decode", "gy_mcu90614", "5a5"), 2, "3 digits, an odd number"),
         (("decode", "gy_mcu90614", "5a", "zz"), 2, "'z' is no hex digit"),
         (("decode", "gy_mcu90614", " "), 1, "no bytes"),
-        (("decode", "../cli", "5a"), 2, "there are: gy_mcu90614"),
+        (("decode", "../cli", "5a"), 2, "there are: a02yyuw"),
         (("plates", "read", "x" * 300), 1, "File name too long"),
         (("plates", "benchmark", "."), 2, "is no index"),
         (("journal", "tail", "--config", "x", "--entries", "9" * 5000), 2, "--entries"),
@@ -150,7 +151,7 @@ def test_a_reader_that_hangs_up_and_a_full_disk_get_no_traceback(gate, sink, sai
     for words in (f"gateway journal tail --config {gate.config} --entries 2000",
                   f"gateway check --config {gate.config}"):  # fmt: skip
         done = subprocess.run(
-            ["sh", "-c", f"{sys.executable} -m {words} {sink}"],
+            ["sh", "-c", f"{shlex.quote(sys.executable)} -m {words} {sink}"],
             capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
         assert "Traceback" not in done.stderr

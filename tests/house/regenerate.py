@@ -12,9 +12,14 @@ from pathlib import Path
 
 import click
 
-from drivers import thermometer
+from drivers import driver
+from gateway.core.limits import settings
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+UNITS = {
+    "centi_c": "0.01 °C", "s": "s", "mm": "mm", "samples": "samples", "days": "days",
+    "attempts": "readings",
+}  # fmt: skip
 MARKS = {"C": "confirmed", "S": "one source", "D": "derived"}
 
 
@@ -23,10 +28,14 @@ def groups() -> Iterator[tuple[str, click.Command]]:
     from central.cli import main as central  # noqa: PLC0415 - what only needs a table loads no cv2.
     from demo.__main__ import main as demo  # noqa: PLC0415
     from gateway.cli import gateway  # noqa: PLC0415
+    from tests.model.run import model  # noqa: PLC0415
+    from tests.power.run import power  # noqa: PLC0415
 
     yield "gateway", gateway
     yield "central", central
     yield "./gatepost demo", demo
+    yield "./gatepost model", model
+    yield "./gatepost power", power
 
 
 def every_command(name: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
@@ -66,13 +75,15 @@ def commands_in_full() -> str:
 
 
 def device_table() -> str:
-    """List the thermometers that have a driver file."""
-    rows = ["| driver | model | baud | check | how sure | examples |", "|---|---|---|---|---|---|"]
-    for name in thermometer.names():
-        found = thermometer.load(name)
+    """List the devices that have a driver file."""
+    rows = ["| driver | kind | model | baud | check | how sure | examples |", "|" + "---|" * 7]
+    for name in driver.names():
+        found = driver.declared(name, driver.Device)
+        check = found.integrity if isinstance(found, driver.Driver) else "none"
+        examples = len(getattr(found, "examples", ()))
         rows.append(
-            f"| `{name}` | {found.model} | {found.baud} | {found.integrity} "
-            f"| {MARKS[found.mark]}: {found.source} | {len(found.examples)} |"
+            f"| `{name}` | {found.kind} | {found.model} | {found.baud} | {check} "
+            f"| {MARKS[found.mark]}: {found.source} | {examples} |"
         )
     return "\n".join(rows)
 
@@ -86,10 +97,33 @@ def decisions_index() -> str:
     return "\n".join(rows)
 
 
+def screening_table() -> str:
+    """List every number of the screening: default, unit, bounds, meaning, source."""
+    rows = ["| setting | default | unit | from | to | what | source |", "|" + "---|" * 7]
+    for name, default, told in settings():
+        bounds = ["" if bound is None else f"{bound:g}" for bound in (told.low, told.high)]
+        shown = "unset" if default is None else str(default).lower()
+        rows.append(
+            f"| `{name}` | {shown} | {unit_of(name)} | {' | '.join(bounds)} "
+            f"| {told.what} | {told.source} |"
+        )
+    return "\n".join(rows)
+
+
+def unit_of(name: str) -> str:
+    """Read a setting's unit off the end of its name."""
+    words = name.removesuffix("_min").removesuffix("_max").split("_")
+    for at in range(len(words)):
+        if (unit := UNITS.get("_".join(words[at:]))) is not None:
+            return unit
+    return ""
+
+
 PARTS: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {"commands": commands_table, "devices": device_table},
     "docs/commands.md": {"commands": commands_in_full},
     "docs/decisions.md": {"decisions": decisions_index},
+    "docs/screening.md": {"screening": screening_table},
 }
 
 

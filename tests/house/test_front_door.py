@@ -22,7 +22,18 @@ def call(*words, **options):
 def test_help_names_every_command():
     done = call("help")
     assert done.returncode == 0
-    for word in ("demo", "test", "check", "bench", "world", "gateway", "central", "tree"):
+    for word in (
+        "demo",
+        "test",
+        "check",
+        "bench",
+        "world",
+        "model",
+        "power",
+        "gateway",
+        "central",
+        "tree",
+    ):
         assert f"\n  {word}" in done.stdout
     assert done.stderr == ""
 

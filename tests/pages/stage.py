@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from gateway.events import Event
+from gateway.core.events import Event
 from gateway.screen import Screen
 from training.drawing import draw_plate
 

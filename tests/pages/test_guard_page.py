@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from gateway import events
+from gateway.core import events
 from tests.pages.shoot import PADS
 from tests.pages.stage import CLIPPED, SIZES, TEN_MM, Stage, page_of, tap, wait_until
 from tests.pages.views import (
@@ -394,6 +394,21 @@ def test_lanes_are_chosen_and_each_barrier_has_its_own_emergency(page, stage):
         events.EmergencyTouched("in1"),
         events.EmergencyTouched("out1"),
     ]
+
+
+def test_a_pass_that_was_shown_is_told_and_nothing_of_it_but_its_end(page, stage):
+    shown = {"medium": "code", "tail": "7342", "passage": 13, "ago_s": 2.0}
+    other = {"medium": "tag", "tail": "6CED", "passage": 12, "ago_s": 9.0}
+    here = lane(now=passage("admit", key=13), presented=[other, shown], opens_by_hand=True)
+    show(stage, page, view(here))
+    said = page.locator('[data-name="decision"]').inner_text()
+    assert "已出示二维码 …7342" in said
+    assert "6CED" not in said
+    assert "手动开闸" in page.locator('[data-name="open"]').inner_text()
+    assert page.evaluate(CLIPPED) == []
+    show(stage, page, view(lane(presented=[shown | {"passage": None}])))
+    assert "…7342" in page.locator(".last").inner_text()
+    assert page.evaluate(CLIPPED) == []
 
 
 def test_a_free_lane_gives_way_to_a_busy_one(wide, stage):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway import events
+from gateway.core import events
 from tests.core.post import LIMITS, Post, foot_lane, in_lane, out_lane
 from tests.pages.stage import CLIPPED, Stage, page_of, tap, wait_until
 from tests.pages.views import NOW_MS

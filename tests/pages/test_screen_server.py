@@ -9,8 +9,8 @@ import time
 
 import pytest
 
+from gateway.core.events import NextTouched
 from gateway.errors import SettingsRefused
-from gateway.events import NextTouched
 from gateway.screen import LIVE_MAX, Screen
 from tests.pages.stage import Stage, wait_until
 from tests.pages.views import state

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from gateway import events
+from gateway.core import events
 from gateway.touches import TOUCH_BYTES_MAX, TouchRefused, decode_touch
 
 TAKEN = [

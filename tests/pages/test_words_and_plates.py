@@ -4,9 +4,10 @@ import random
 
 import pytest
 
-from gateway import contract, decision, passage
-from gateway.camera import REASONS as CAMERA_REASONS
-from gateway.lines import REASONS as DEVICE_REASONS
+from gateway import contract
+from gateway.camera.cameras import REASONS as CAMERA_REASONS
+from gateway.core import decision, passage
+from gateway.devices.lines import REASONS as DEVICE_REASONS
 from gateway.plates import grammar
 from tests.pages.stage import Stage, page_of
 
@@ -71,6 +72,15 @@ def drawn(rng, kind):
         "trailer": [some(rng, serial, 4) + "挂"],
         "consulate": [digits(rng, 4) + "领"],
     }
+    special = {
+        "temporary": first + some(rng, serial, rng.choice([4, 5])) + rng.choice("临试超"),
+        "tractor": first[0] + digits(rng, 7),
+        "emergency": first[0] + rng.choice("XS") + digits(rng, 4) + "应急",
+        "military": some(rng, grammar.LETTERS, 2) + digits(rng, 5),
+        "armed_police": "WJ" + rng.choice([first[0], ""]) + digits(rng, 4) + rng.choice(serial),
+    }
+    if kind in special:
+        return special[kind]
     if kind == "embassy":
         return rng.choice([digits(rng, 6) + "使", "使" + digits(rng, 6)])
     if kind == "border":
@@ -112,7 +122,7 @@ def test_every_plate_of_the_grammar_can_be_typed(page):
     ("text", "whole", "next_has", "next_lacks"),
     [
         ("", False, "鲁京使W领民1", "I警港"),
-        ("鲁", False, "AMO", "I1鲁"),
+        ("鲁", False, "AMO1", "I鲁"),
         ("鲁M", False, "1AZ", "IO警"),
         ("鲁M7A25", False, "8警学挂试超", "港领使IO"),
         ("粤Z7A25", False, "港澳8", "领"),
@@ -121,6 +131,9 @@ def test_every_plate_of_the_grammar_can_be_typed(page):
         ("鲁MD12345", True, "", "6"),
         ("WJ", False, "鲁1", "A"),
         ("WJ鲁1234X", True, "", "1"),
+        ("鲁1234567", True, "", "8A"),
+        ("鲁X1234应", False, "急", "5"),
+        ("鲁A1234", False, "临5", "应"),
         ("民航12345", True, "", "6"),
     ],
 )

@@ -16,6 +16,7 @@ def person(
         "estimate_centi_c": estimate,
         "raw_centi_c": estimate,
         "attempts": 1,
+        "earlier_centi_c": [],
         "marked": False,
         "wait_s": 0.0,
         "next": "none",
@@ -107,6 +108,15 @@ def view(*lanes: dict, **other: Any) -> dict:
 HIGH = person(1, "RECHECK", 3740, next="again")
 FEVER = person(1, "SUSPECT_FEVER", 3790, attempts=2, next="contact")
 COLD = person(1, "INVALID_COLD", None, raw_centi_c=3320, next="shelter", wait_s=184.0)
+DIFFER = person(
+    1, "INCONCLUSIVE", 3420, attempts=2, earlier_centi_c=[3770], next="again", wait_s=4.0
+)
+HEATED = person(1, "INVALID_HOT", 3800, next="wait", wait_s=287.0)
+UNSTEADY = person(1, "UNSTABLE", None, raw_centi_c=None, next="steady")
+CONFIRMED = person(
+    1, "FEVER_CONFIRMED", 3860, attempts=3, earlier_centi_c=[3790, 3800], next="handover"
+)
+CLEARED = person(1, "CLEARED", 3690, attempts=3, earlier_centi_c=[3790, 3785])
 UNASSIGNED = {
     "reading": 3,
     "lane": "in1",
@@ -215,6 +225,31 @@ STATES: dict[str, dict] = {
         ),
         alerts=FIVE_ALERTS,
         status=TROUBLE,
+    ),
+    "hot": view(lane(now=passage("recheck", [HEATED], reasons=["too_hot"], next=["wait"]))),
+    "inconclusive": view(
+        lane(now=passage("recheck", [DIFFER], reasons=["inconclusive"], next=["again"]))
+    ),
+    "unstable": view(
+        lane(now=passage("recheck", [UNSTEADY], reasons=["unstable"], next=["steady"]))
+    ),
+    "not-skin": view(
+        lane(now=passage("recheck", [], failed="NOT_SKIN", reasons=["not_skin"], next=["aim"]))
+    ),
+    "no-reading": view(
+        lane(now=passage("recheck", [], failed="NO_READING", reasons=["no_reading"], next=["aim"]))
+    ),
+    "confirmed": view(
+        lane(
+            now=passage(
+                "refer", [CONFIRMED], reasons=["fever_confirmed"], next=["isolate", "handover"]
+            )
+        ),
+        alerts=[FEVER_ALERT],
+    ),
+    "cleared": view(
+        lane(now=passage("admit", [CLEARED], reasons=["cleared"])),
+        status={"banners": ["calibration_expired"]},
     ),
     "aside": view(
         lane(

@@ -8,9 +8,18 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from gateway.plates.benchmark import answer_all, distance, figures_of, load_index
+from gateway.plates.benchmark import (
+    Row,
+    answer_all,
+    distance,
+    figures_of,
+    load_index,
+    reference_ms,
+    voted,
+)
 from gateway.plates.cli import plates
 from gateway.plates.reader import Plate
+from gateway.plates.reliability import bins_of, calibration_error, curve
 from training.drawing import draw_plate, draw_scene, random_plate, wear
 
 
@@ -23,7 +32,7 @@ class Parrot:
     def __init__(self, *says):
         self.says = iter(says)
 
-    def read(self, picture):
+    def read(self, picture, region=()):
         assert picture.ndim == 3
         return tuple(
             Plate(text, "blue", sure, (), (0, 0, 1, 1), (), ()) for text, sure in next(self.says)
@@ -66,6 +75,35 @@ def test_figures_are_what_a_hand_count_says(grey_index):
     assert figures["not_pictures"] == 0
 
 
+def test_pictures_of_one_vehicle_are_voted_on(tmp_path):
+    cv2.imwrite(str(tmp_path / "grey.png"), np.full((48, 168, 3), 90, np.uint8))
+    cars = [("鲁A12345", "a")] * 3 + [("苏B00000", "b")] * 3 + [("浙C11111", "c")] * 2
+    rows = [("grey.png", *car) for car in cars]
+    index = write_index(tmp_path, rows, ("file", "label", "sequence"))
+    says = [("鲁A12345", 0.9), ("鲁A1234S", 0.8), ("鲁A12345", 0.3)]  # the vote is right
+    says += [("苏B00001", 0.9), ("苏B00001", 0.9), ("苏B00000", 0.9)]  # the vote is wrong
+    says += [("浙C11111", 0.9)] * 2  # two pictures are no vote
+    answers = answer_all(Parrot(*[[each] for each in says]), index)
+    assert voted(answers) == (2, 1)
+
+
+def test_the_time_is_the_least_of_the_runs_and_the_reference_net_takes_some(grey_index):
+    reader = Parrot(*[[("鲁A12345", 0.95)]] * 15)
+    answers = answer_all(reader, grey_index, repeat=3)
+    assert len(answers) == 5
+    assert next(reader.says, None) is None
+    assert reference_ms("opencv") > 0.5
+
+
+def test_confidences_that_mean_what_they_say_have_no_error():
+    assert calibration_error(bins_of([0.75] * 4, [True, True, True, False])) == 0.0
+    assert calibration_error(bins_of([0.9, 0.9], [False, False])) == 0.9
+    assert calibration_error(bins_of([], [])) is None
+    bins = bins_of([0.05, 0.1, 1.0], [False, True, True])
+    assert [each.count for each in bins] == [1, 1, 1]
+    assert "<svg" in curve({"whole": bins})
+
+
 def test_nothing_accepted_has_no_share_right(grey_index):
     reader = Parrot(*[[("鲁A12345", 0.1)]] * 5)
     figures = figures_of(reader, answer_all(reader, grey_index))
@@ -77,7 +115,7 @@ def test_the_thread_count_is_one_while_measuring_and_as_before_after(grey_index)
     seen = []
 
     class Counter(Parrot):
-        def read(self, picture):
+        def read(self, picture, region=()):
             seen.append(cv2.getNumThreads())
             return ()
 
@@ -98,14 +136,14 @@ def test_distance_counts_edits(first, second, edits):
 
 def test_columns_beyond_file_and_label_are_ignored(tmp_path):
     index = write_index(tmp_path, [("x", "a.png", "鲁A12345", "y")], ("p", "file", "label", "q"))
-    assert load_index(index) == [("a.png", ("鲁A12345",))]
+    assert load_index(index) == [Row("a.png", ("鲁A12345",))]
 
 
 # --- The commands -----------------------------------------------------------------------------
 
 KEYS = {
     "n", "exact", "exact_without_province", "characters", "unread", "cpu_ms_median", "cpu_ms_p95",
-    "rss_mb", "answered", "answered_right",
+    "rss_mb", "answered", "answered_right", "reference_ms", "calibration_error", "sequences",
 }  # fmt: skip
 
 
@@ -128,7 +166,7 @@ def drawn(tmp_path_factory):
 
 
 def test_benchmark_prints_every_figure_as_one_json_object(drawn):
-    result = run("benchmark", drawn, "--json")
+    result = run("benchmark", drawn, "--json", "--repeat", 1)
     assert result.exit_code == 0, result.stderr
     figures = json.loads(result.stdout)
     assert set(figures) >= KEYS
@@ -140,7 +178,7 @@ def test_benchmark_prints_every_figure_as_one_json_object(drawn):
 
 
 def test_benchmark_says_its_figures_in_words(drawn):
-    result = run("benchmark", drawn)
+    result = run("benchmark", drawn, "--repeat", 1)
     assert result.exit_code == 0
     assert "12 pictures, reader net" in result.stdout
     assert "whole plate right" in result.stdout
@@ -223,3 +261,31 @@ def test_read_says_plainly_when_there_is_no_plate(tmp_path):
 )
 def test_wrong_use_is_told_apart_from_failure(arguments):
     assert run(*arguments).exit_code == 2
+
+
+def test_pictures_for_people_are_written(drawn, tmp_path):
+    scenes = sorted(drawn.parent.glob("scene*.png"))[:2]
+    assert run("read", scenes[0], "--annotate", tmp_path / "one.png").exit_code == 0
+    before, after = (cv2.imread(str(file)) for file in (scenes[0], tmp_path / "one.png"))
+    assert before.shape == after.shape
+    assert 0.001 < (before != after).any(axis=2).mean() < 0.2
+    assert run("read", *scenes, "--annotate", tmp_path / "many").exit_code == 0
+    assert {each.stem for each in (tmp_path / "many").iterdir()} == {each.stem for each in scenes}
+    assert run("read", scenes[0], "--annotate", tmp_path / "one.words").exit_code == 2
+
+
+def test_the_benchmark_draws_its_misses_and_its_reliability(drawn, tmp_path):
+    crops = sorted(drawn.parent.glob("crop*.png"))[:2]
+    index = write_index(tmp_path, [(str(each), "鲁A00000") for each in crops])
+    result = run("benchmark", index, "--repeat", 1, "--misses", tmp_path / "m.png",
+                 "--plot", tmp_path / "r.svg")  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    sheet = cv2.imread(str(tmp_path / "m.png"))
+    assert sheet.shape == (150, 1200, 3)
+    assert sheet[:, :300].std() > 20
+    assert "expected calibration error" in (tmp_path / "r.svg").read_text()
+
+
+@pytest.mark.parametrize("region", ["", "0,0 1,1", "0,0 1,0 1", "0,0 2,0 1,1", "a,b c,d e,f"])
+def test_a_region_that_is_none_is_wrong_use(drawn, region):
+    assert run("read", drawn.parent / "scene0.png", "--region", region).exit_code == 2

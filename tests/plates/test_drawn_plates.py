@@ -8,11 +8,12 @@ import cv2
 import numpy as np
 import pytest
 
-from gateway.plates.grammar import KINDS
+from gateway.plates.model import open_models
 from gateway.plates.reader import status_of
 from training.drawing import draw_plate, draw_scene, random_plate, wear
 
 EACH = 16
+KINDS = open_models().alphabet.kinds
 CROPS_RIGHT_MIN = dict.fromkeys(KINDS, 12) | {"embassy": 8, "trailer": 1}
 """Of 16 crops of moderate wear. Two lines are seldom read yet; nothing wrong may be accepted."""
 
@@ -72,3 +73,12 @@ def test_of_two_sure_plates_the_nearer_comes_first(reader):
 def test_the_same_picture_gives_the_same_answer(reader):
     scene = draw_scene("鲁A12345", "blue", np.random.default_rng(5))
     assert reader.read(scene) == reader.read(scene)
+
+
+@pytest.mark.parametrize("overlay", ["2020-02-08 18:21:44", "CAM 01 A12345", "北门 IN 2020/02/08"])
+def test_the_camera_s_own_time_and_name_are_no_plate(reader, overlay):
+    scene = draw_scene(None, "blue", np.random.default_rng(2031), where="empty", ground=3)
+    cv2.putText(scene, overlay, (14, 30), (255, 255, 255), cv2.FontFace("uni"), 24)
+    assert "read" not in [status_of(plate, reader.accept) for plate in reader.read(scene)]
+    below = ((0.0, 0.1), (1.0, 0.1), (1.0, 1.0), (0.0, 1.0))
+    assert [plate.text for plate in reader.read(scene, below) if plate.text] == []

@@ -5,9 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.plates.alphabet import CLASSES
+from gateway.plates.alphabet import NEWEST
 from gateway.plates.grammar import KINDS, is_plate, kinds_of, without_province
 from training.drawing import random_plate
+
+CLASSES = NEWEST.classes
 
 PLATES = [
     ("鲁A12345", ("blue", "yellow")),
@@ -24,6 +26,13 @@ PLATES = [
     ("沪A1234领", ("consulate",)),
     ("粤Z1234港", ("border",)),
     ("粤Z123D澳", ("border",)),
+    ("鲁A1234临", ("temporary",)),
+    ("鲁AB1234试", ("temporary",)),
+    ("鲁0112345", ("tractor",)),
+    ("京X1234应急", ("emergency",)),
+    ("VA12345", ("military",)),
+    ("WJ12345", ("armed_police",)),
+    ("WJ鲁1234X", ("armed_police",)),
 ]
 NO_PLATES = [
     "", "A12345", "鲁A1234", "鲁A123456", "鲁AI2345", "鲁AO2345", "鲁I12345", "鲁鲁12345",

@@ -23,7 +23,7 @@ def test_real_pictures_are_read(reader, name, tmp_path):
     if not index.exists():
         pytest.skip(f"the real pictures of {name} are not here")
     chosen = load_index(index)[::SOME]
-    lines = [f"{index.parent / file},{'|'.join(labels)}" for file, labels in chosen]
+    lines = [f"{index.parent / row.file},{'|'.join(row.labels)}" for row in chosen]
     part = tmp_path / "index.csv"
     part.write_text("\n".join(["file,label", *lines]) + "\n", encoding="utf-8")
     figures = figures_of(reader, answer_all(reader, part))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from gateway import events
+from gateway.core import events
 from tests.world import physics
 from tests.world.clockwork import Process
 from tests.world.traffic import (

@@ -555,13 +555,22 @@ class Checker:
             if m.person in feverish and m.kind in GOOD_KINDS
             and m.shown_centi_c >= T_CENTI_C - NOISE_CENTI_C
             and visit.zone_s <= m.from_s and m.to_s <= min(visit.unzone_s, over_s)
-            and not self._dark(m)
+            and not self._dark(m) and not self._held_elsewhere(m, passage)
         ]  # fmt: skip
         if hot:
             self.verdict.breaks(
                 4, f"{passage.ref}: visit {visit.visit} {sorted(visit.cases)} is admitted though "
                 f"{hot[0].shown_centi_c} was shown at {hot[0].from_s:.1f} s"
             )  # fmt: skip
+
+    def _held_elsewhere(self, hot: Measurement, admitted: Passage) -> bool:
+        """Whether it came after the admission, and holds back the passage that it opened."""
+        latest = max(admitted.decided, key=lambda w: w.open["revision"])
+        return latest.at_s < hot.to_s and any(
+            other.decision != "admit" and any(read is hot for _, read in other.readings)
+            for other in self.passages.values()
+            if other.visit is admitted.visit and other is not admitted
+        )
 
     def _pulsed(self, pulse: Shown) -> None:
         """No barrier opens by itself for somebody whose last look was a fever's."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, TypeAlias
 
-from gateway import events
+from gateway.core import events
 from tests.world.clockwork import Process
 from tests.world.lanes import Gun, Street
 from tests.world.truth import Act, Person, Visit

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Protocol
 
-from gateway import events
+from gateway.core import events
 from tests.world import physics
 from tests.world.clockwork import Clockwork, Process
 from tests.world.truth import Fault, Measurement, Person, TruthLog, Visit

@@ -1,12 +1,14 @@
 """Planted bugs: each swaps one real function for a natural mistake; the checker must catch it."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, Final
+from unittest.mock import patch
 
 from central import ledger, spans
-from gateway import folding, passage, screening
+from gateway.core import passage, screening
+from gateway.journal import folding
 from tests.world import cases
 from tests.world.cases import Case
 
@@ -24,15 +26,9 @@ class Bug:
     only: Case | None = None
     passages: int = 400
 
-    @contextmanager
-    def planted(self) -> Iterator[None]:
+    def planted(self) -> AbstractContextManager[Any]:
         """Have the bug in place for a while."""
-        right = getattr(self.room, self.name)
-        setattr(self.room, self.name, self.wrong(right))
-        try:
-            yield
-        finally:
-            setattr(self.room, self.name, right)
+        return patch.object(self.room, self.name, self.wrong(getattr(self.room, self.name)))
 
 
 def _never_doubts(_right: Any) -> Any:

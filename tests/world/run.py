@@ -124,7 +124,10 @@ def main() -> int:
         work = [Plan(args.passages, args.seed, args.rate)]
     total = Total()
     for nth, one in enumerate(run_all(work, args.jobs), 1):
+        known = len(total.broken)
         total.add(one)
+        for what in total.broken[known:]:
+            print(f"BROKEN {what}", file=sys.stderr, flush=True)
         if not args.json:
             spent = time.perf_counter() - began
             print(
@@ -138,8 +141,6 @@ def main() -> int:
         print(json.dumps(found, ensure_ascii=False, indent=1))
     else:
         _print(found)
-    for what in total.broken[:20]:
-        print(f"BROKEN {what}", file=sys.stderr)
     for case in total.missing_cases():
         print(f"MISSING the case never came up: {case}", file=sys.stderr)
     return 1 if total.broken or total.missing_cases() else 0

@@ -19,11 +19,12 @@ import msgspec
 
 from central import backup
 from central.ledger import Ledger, Parcel
-from gateway import clock, contract, core, events, view
+from gateway import clock, contract
 from gateway.contract import Entry
+from gateway.core import core, events, view
 from gateway.errors import JournalUnwritable
-from gateway.journal import Journal, Stamp
-from gateway.recorder import Recorder
+from gateway.journal.journal import Journal, Stamp
+from gateway.journal.recorder import Recorder
 from gateway.uplink import Out, Uplink
 from tests.world import checker
 from tests.world.clockwork import Clockwork

@@ -2,8 +2,9 @@
 
 from msgspec import Raw
 
-from gateway import core, events, folding, passage, screening
 from gateway.contract import Decided, Entry, Opened, encode
+from gateway.core import core, events, limits, passage
+from gateway.journal import folding
 
 
 def lane_that_opens():
@@ -16,7 +17,7 @@ class Gate:
     """A core with its moments; keeps every effect."""
 
     def __init__(self):
-        self.gate = core.begin((lane_that_opens(),), screening.Limits(calibration="x"))
+        self.gate = core.begin((lane_that_opens(),), limits.Limits())
         self.now = 1000.0
         self.effects = []
 
@@ -90,3 +91,50 @@ def test_a_vehicle_found_at_the_line_may_have_been_measured_already():
     gate.measure(3650)
     assert len(gate.gate.desk.loose) == 1
     assert "admit" not in gate.decisions()
+
+
+def test_a_feverish_reading_keeps_a_passage_from_admission_while_it_waits_aside():
+    """Its two minutes ran out, and the contact thermometer cleared only the driver."""
+    gate = Gate()
+    gate.arrive(1)
+    gate.measure(3300)
+    gate.tell(events.VehicleSeen("c1", "in1", 2, in_zone=False))
+    gate.measure(3850)
+    gate.tell(events.AsideTouched("in1"))
+    (aside,) = gate.gate.lanes[0].aside
+    gate.tell(events.VehicleGone("c1", "in1", 1))
+    gate.tell(events.Woke(), 400.0)
+    assert len(gate.gate.desk.loose) == 1
+    gate.tell(events.TemperatureTyped("in1", 1, 3650, "contact", passage=aside.key))
+    assert "admit" not in gate.decisions()
+    assert not gate.pulses()
+
+
+def test_a_window_after_a_feverish_one_opens_no_passage_where_no_camera_tells():
+    """The driver was hot, his passenger was not; the two looked like two vehicles."""
+    gate = Gate()
+    gate.tell(events.DeviceStateChanged("c1", "lost"))
+    gate.measure(3850)
+    gate.measure(3650)
+    assert [loose.why for loose in gate.gate.desk.loose] == ["unwitnessed"]
+    assert "admit" not in gate.decisions()
+    assert not gate.pulses()
+
+
+def test_what_the_camera_finds_on_coming_back_may_be_whom_time_sent_aside():
+    """Two of its people were hot; the guard waited with them, and the camera came back."""
+    gate = Gate()
+    gate.tell(events.DeviceStateChanged("c1", "lost"))
+    gate.measure(3850)
+    gate.tell(events.Woke(), 60.0)
+    assert gate.gate.lanes[0].passage is None
+    gate.tell(events.DeviceStateChanged("c1", "ok"))
+    gate.tell(events.VehicleSeen("c1", "in1", 7, in_zone=True))
+    gate.measure(3650)
+    for loose in gate.gate.desk.loose:
+        gate.tell(events.ReadingAssigned(loose.number, "in1"))
+    assert gate.gate.lanes[0].passage.persons
+    assert gate.decisions()[-1] == "recheck"
+    assert not gate.pulses()
+    gate.tell(events.TemperatureTyped("in1", 1, 3650, "contact"))
+    assert gate.decisions()[-1] == "admit"

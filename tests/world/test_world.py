@@ -12,22 +12,8 @@ SLICES = 8
 assert SLICES * SLICE == 100_000
 
 
-KNOWN: dict[int, str] = {
-    # A law that is still broken once in some ten thousand passages. Strict: the day it holds, this
-    # fails, and its line goes.
-    1: "law 4: a visit at a dead camera is admitted though a fever was shown",
-}
-
-
-def _slices():
-    for nth in range(SLICES):
-        open_yet = KNOWN.get(nth)
-        marks = [pytest.mark.xfail(strict=True, reason=open_yet)] if open_yet else []
-        yield pytest.param(nth, marks=marks)
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("nth", list(_slices()))
+@pytest.mark.parametrize("nth", range(SLICES))
 def test_an_eighth_of_a_hundred_thousand_passages(nth, record_property):
     """All laws held, every hard case present, the bars met: at 60 vehicles an hour."""
     done = run_world(Plan(SLICE, 20_200_211 + nth))

@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from importlib import resources
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -13,7 +14,8 @@ from typing import Any, Final
 import msgspec
 
 from central import config, feeds, hearing, picture
-from gateway import contract, passage, screening, view
+from gateway import contract
+from gateway.core import limits, passage
 from tests.world import checker
 from tests.world.cases import Case, Script, crash
 from tests.world.clockwork import Clockwork, Process
@@ -315,10 +317,10 @@ def lanes_of(post: Post) -> tuple[passage.Lane, ...]:
     )
 
 
-def limits_of(post: Post) -> screening.Limits:
-    """Set a gate's limits; its thermometers were calibrated."""
+def limits_of(post: Post) -> limits.Limits:
+    """Set a gate's limits; its thermometers are warm."""
     del post
-    return screening.Limits(calibration="world-1", warm_up_s=0.0)
+    return limits.Limits(warm_up_s=0.0)
 
 
 def site_of() -> config.Site:
@@ -347,7 +349,7 @@ def site_of() -> config.Site:
 
 def readable_reasons() -> frozenset[str]:
     """Read off the guard's page for which reasons it has words, in both languages."""
-    text = (Path(view.__file__).parent / "web" / "words.js").read_text()
+    text = (resources.files("gateway") / "web" / "words.js").read_text(encoding="utf-8")
     tables = re.findall(r"\breason: \{(.*?)\}", text, re.DOTALL)
     assert len(tables) == 2, "one table a language"
     chinese, english = (frozenset(re.findall(r"(\w+): \"", table)) for table in tables)

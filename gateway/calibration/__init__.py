@@ -1,0 +1,1 @@
+"""Calibrating a thermometer at the gate: measure, refuse nonsense, record, draw, load."""

@@ -1,0 +1,1 @@
+"""Cameras: one child process that sees vehicles, reads plates and sends only sightings."""

@@ -1,0 +1,1 @@
+"""The pure part of a gate: events in, effects out; no clock, socket, thread or disk."""

@@ -1,0 +1,128 @@
+"""The commands `gateway capture`, which keeps what a line says, and `gateway pretend`."""
+
+import sys
+import threading
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic  # noqa: TID251 - a command is an edge: its capture is timed by it.
+from typing import Any, Final, TextIO
+
+import click
+
+from drivers.decoder import Decoder, Polling
+from drivers.driver import Driver, load
+from drivers.errors import DriverUnknown, OptionRefused, PortLost, PortRefused
+from drivers.framing import Refusal
+from drivers.ports import Port, open_port
+from drivers.ports.protocol_replay import Chunk
+from drivers.ports.terminal import Terminal
+
+QUIET_S: Final = 0.02
+_WHY: Final = {refusal.value for refusal in Refusal}
+PERSONAL: Final = ("reader",)
+"""Kinds whose bytes are somebody's pass."""
+
+
+@click.command("capture")
+@click.argument("driver")
+@click.argument("port")
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path),
+              help="The file to write; it must not be there yet.")  # fmt: skip
+@click.option("--seconds", default=10.0, show_default=True, type=click.FloatRange(min=0.1),
+              help="For how long; Ctrl-C ends it earlier.")  # fmt: skip
+@click.option("--baud", type=click.IntRange(300, 4_000_000), help="Instead of the driver's own.")
+@click.option("--option", "told", multiple=True, metavar="NAME=VALUE", help="Of the driver.")
+def capture(
+    driver: str, port: str, *, out: Path, seconds: float, baud: int | None, told: tuple[str, ...]
+) -> None:
+    """Record what a DRIVER's device says on a PORT, for replay:// and the tests.
+
+    A device that must be asked is asked as a gate would. Exits 1 when no frame could be read.
+    """
+    found = _load(driver, told)
+    if found.kind in PERSONAL:
+        raise click.UsageError(
+            f"{driver} reads passes: a capture would hold whose they are, and is not made"
+        )
+    try:
+        with out.open("x", encoding="ascii") as file:
+            file.write(f"# {found.model}, driver {driver}, {baud or found.baud} {found.line}\n")
+            file.write(f"# {datetime.now(UTC):%Y-%m-%d %H:%M:%SZ}\n")  # noqa: TID251 - an edge.
+            line = open_port(port, baud or found.baud, found.line)
+            counts = _record(found, line, file, seconds)
+    except FileExistsError as error:
+        raise click.UsageError(f"{out} is there already: name another file") from error
+    except PortRefused as error:
+        out.unlink()
+        click.echo(f"gateway: {error}", err=True)
+        sys.exit(1)
+    refused = (f", {count} refused: {why}" for why, count in sorted(counts.items()) if why in _WHY)
+    click.echo(f"{counts['bytes']} bytes, {counts['read']} frames read{''.join(refused)}")
+    click.echo(f'It plays as port = "replay://{out.resolve()}"')
+    sys.exit(0 if counts["read"] else 1)
+
+
+@click.command("pretend")
+@click.argument("address")
+@click.option("--link", type=click.Path(path_type=Path), help="A name for the line, as udev gives.")
+@click.option("--seconds", type=click.FloatRange(min=0.1), help="End by itself after so long.")
+def pretend(address: str, link: Path | None, seconds: float | None) -> None:
+    """Be the device of a sim:// ADDRESS on a pseudo-terminal, until Ctrl-C."""
+    try:
+        terminal = Terminal(address, link)
+    except (DriverUnknown, OptionRefused, ValueError) as error:
+        raise click.UsageError(f"{address}: {error}") from error
+    except FileExistsError as error:
+        raise click.UsageError(f"{link} is there already") from error
+    with terminal:
+        click.echo(str(link or terminal.path))
+        try:
+            threading.Event().wait(seconds)
+        except KeyboardInterrupt:
+            return
+
+
+def _load(name: str, told: tuple[str, ...]) -> Driver[Any]:
+    """Load a driver with options as they stand on a command line."""
+    options = {}
+    for one in told:
+        key, is_set, value = one.partition("=")
+        if not is_set:
+            raise click.UsageError(f"--option {one}: NAME=VALUE is wanted")
+        options[key] = value
+    try:
+        return load(name, Driver, options)
+    except (DriverUnknown, OptionRefused) as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _record(driver: Driver[Any], port: Port, file: TextIO, seconds: float) -> Counter[str]:
+    """Write each chunk with its moment, as it comes; what is written stays, whatever happens."""
+    decoder: Decoder[Any] = Decoder(driver)
+    polling, counts = Polling(decoder), Counter({"bytes": 0, "read": 0})
+    began_s = now = monotonic()
+
+    def note(content: bytes, *, is_sent: bool) -> None:
+        file.write(Chunk(now - began_s, content, is_sent).written())
+        file.flush()
+
+    try:
+        while now - began_s < seconds:
+            if poll := polling.due(now):
+                note(poll, is_sent=True)
+                port.write(poll)
+            chunk = port.read_chunk(QUIET_S)
+            now = monotonic()
+            if chunk:
+                note(chunk, is_sent=False)
+            counts["bytes"] += len(chunk)
+            for found in decoder.feed(chunk, quiet=not chunk):
+                counts[found.value if isinstance(found, Refusal) else "read"] += 1
+    except KeyboardInterrupt:
+        pass
+    except PortLost as error:
+        click.echo(f"gateway: {error}", err=True)
+    finally:
+        port.close()
+    return counts

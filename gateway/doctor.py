@@ -1,0 +1,110 @@
+"""`gateway doctor`: try each device of a gate, and say in words what to do about it.
+
+A room adds its devices by adding a function to CHECKS: settings in, findings out.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from drivers import ports
+from drivers.cameras import Fault, Frame, open_camera
+from drivers.driver import load
+from drivers.errors import PortRefused, SourceRefused
+from gateway.camera.advice import advise
+from gateway.camera.cameras import REASONS
+from gateway.config import CameraSettings, Settings, camera_password
+from gateway.devices.tables import GPIO, KINDS
+from gateway.plates.reader import PlateReader
+from gateway.plates.readers import open_reader
+
+PICTURES: Final = 5
+PATIENCE_S: Final = 8.0
+LOOK_EVERY_S: Final = 0.2
+_WORDS: Final = {Fault.STALE: "stalled"}
+"""Where a fault's word is not the reason's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found of one device."""
+
+    device: str
+    well: bool
+    words: str
+
+
+def examine(settings: Settings) -> Iterable[Finding]:
+    """Try every device; the findings come one by one, as trying takes seconds."""
+    for check in CHECKS:
+        yield from check(settings)
+
+
+def look_at_cameras(settings: Settings) -> Iterable[Finding]:
+    """Take some pictures of each camera, and read the plates in them."""
+    if not settings.camera:
+        return
+    reader = open_reader(settings.plates.reader)
+    for camera in settings.camera:
+        yield from _look(camera, reader)
+
+
+def _look(camera: CameraSettings, reader: PlateReader) -> Iterable[Finding]:
+    try:
+        source = open_camera(camera.source, password=camera_password(camera))
+    except SourceRefused as error:
+        yield Finding(camera.name, well=False, words=str(error))
+        return
+    try:
+        frames, fault = _take(source.newest)
+    finally:
+        source.close()
+    if not frames:
+        reason = "no_picture" if fault is None else _WORDS.get(fault, fault.value)
+        yield Finding(camera.name, well=False, words=REASONS[reason])
+        return
+    seen = [(frame.picture, reader.read(frame.picture, camera.region)) for frame in frames]
+    advice = advise(seen)
+    high, wide = frames[-1].picture.shape[:2]
+    sure = sum(plate.confidence >= reader.accept for _, plates in seen for plate in plates[:1])
+    found = sum(bool(plates) for _, plates in seen)
+    words = f"{wide} x {high}, {found} of {len(seen)} pictures with a plate, {sure} read surely"
+    yield Finding(camera.name, well=True, words=words)
+    for each in advice:
+        yield Finding(camera.name, well=False, words=each)
+
+
+def _take(newest: Callable[[], Frame | Fault | None]) -> tuple[list[Frame], Fault | None]:
+    """Look for some seconds; give the pictures that came, and the last fault."""
+    frames: list[Frame] = []
+    fault: Fault | None = None
+    tries = round(PATIENCE_S / LOOK_EVERY_S)
+    for _ in range(tries):
+        match newest():
+            case Frame() as frame:
+                frames.append(frame)
+            case Fault() as told:
+                fault = told
+        if len(frames) == PICTURES or fault in {Fault.ENDED, Fault.DENIED, Fault.FOLDER_GONE}:
+            break
+        time.sleep(LOOK_EVERY_S)
+    return frames, fault
+
+
+def open_ports(settings: Settings) -> Iterable[Finding]:
+    """Open and close each wired device's port; a GPIO line would be moved by it, and is not."""
+    for table, devices in settings.wired.items():
+        for device in devices:
+            if device.port.startswith(GPIO):
+                continue
+            driver = load(device.driver, KINDS[table], device.options)
+            try:
+                ports.open_port(device.port, device.baud or driver.baud).close()
+            except (PortRefused, ValueError) as error:
+                yield Finding(device.name, well=False, words=str(error))
+            else:
+                yield Finding(device.name, well=True, words=f"{device.port} opens")
+
+
+CHECKS: Final[tuple[Callable[[Settings], Iterable[Finding]], ...]] = (open_ports, look_at_cameras)

@@ -1,0 +1,78 @@
+"""Both readers together: our nets, and Tesseract asked about what they are unsure of.
+
+What the nets are sure of never waits for the second reader. Below the line an agreement raises
+the confidence and a disagreement lowers it; the text itself is never exchanged for the other's,
+which joins the candidates.
+"""
+
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.plates.model import Runtime, open_models
+from gateway.plates.net import SECOND_LOOK, NetReader
+from gateway.plates.picture import as_picture, widened
+from gateway.plates.reader import Plate, Region
+from gateway.plates.tesseract import TesseractReader
+
+AGREES: Final = 8.0
+"""An agreement multiplies the odds that a text is right by this; a disagreement divides by
+DIFFERS. Chosen by hand, until a trained second reader gives figures to choose by."""
+DIFFERS: Final = 1.5
+HEARD_MIN: Final = 0.3
+"""A second reader less sure than this has not disagreed."""
+ASKED_MAX: Final = 2
+"""So many plates of a picture are worth asking about."""
+
+
+class BothReaders:
+    """Reads with the nets, and asks Tesseract about the plates they are unsure of."""
+
+    name = "both"
+
+    def __init__(self, first: NetReader, second: TesseractReader) -> None:
+        self._first = first
+        self._second = second
+        self.accept = first.accept
+
+    @classmethod
+    def open(cls, runtime: Runtime = "best") -> "BothReaders":
+        """Open both; raises PlateError when either cannot be had."""
+        models = open_models(runtime=runtime)
+        return cls(NetReader(models), TesseractReader.open(models))
+
+    def read(self, picture: NDArray[np.generic], region: Region = ()) -> tuple[Plate, ...]:
+        """Give the nets' plates with the confidence that both readers leave."""
+        plates = list(self._first.read(picture, region))
+        unsure = [n for n, each in enumerate(plates) if each.text and each.confidence < self.accept]
+        whole = as_picture(picture) if unsure else None
+        if whole is None:
+            return tuple(plates)
+        share = whole.shape[1] / picture.shape[1]
+        for n in unsure[:ASKED_MAX]:
+            corners = np.array(plates[n].corners, np.float32) * np.float32(share)
+            said = self._second.line(whole, widened(corners, *SECOND_LOOK))
+            plates[n] = weighed(plates[n], *said)
+        return tuple(plates)
+
+
+def weighed(plate: Plate, said: str, sure: float) -> Plate:
+    """Give a plate with the confidence that a second reader's word leaves it."""
+    if said == plate.text:
+        return _with(plate, AGREES)
+    if not said or sure < HEARD_MIN:
+        return plate
+    doubted = _with(plate, 1 / DIFFERS)
+    known = {text for text, _ in doubted.candidates}
+    added = () if said in known else ((said, sure * (1 - doubted.confidence)),)
+    return replace(doubted, candidates=(*doubted.candidates, *added))
+
+
+def _with(plate: Plate, times: float) -> Plate:
+    odds = times * plate.confidence / max(1e-6, 1 - plate.confidence)
+    confidence = odds / (1 + odds)
+    rest = (1 - confidence) / max(1e-6, 1 - plate.confidence)
+    others = tuple((text, min(1.0, chance * rest)) for text, chance in plate.candidates[1:])
+    return replace(plate, confidence=confidence, candidates=((plate.text, confidence), *others))

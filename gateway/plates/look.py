@@ -1,0 +1,101 @@
+"""One look of the recogniser: a crop along four corners, named place by place.
+
+A plate of two lines is cut into them, and they are laid side by side: the recogniser then sees
+seven characters in a row, as large as any other plate's.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.plates.alphabet import COLOURS
+from gateway.plates.decode import calibrated, kind_of, shared_out, softmax, texts_of
+from gateway.plates.model import Models
+from gateway.plates.picture import Corners, Picture, box_of, flattened, mapped
+from gateway.plates.reader import Plate
+
+SIZE: Final = (168, 48)
+"""Width and height of the crop that the recogniser looks at."""
+TALL: Final = (168, 96)
+"""Of a plate of two lines before it is cut into them."""
+LINE: Final = (224, 64)
+"""Of the line that the second reader is given: 64 pixels read best of what was tried."""
+UPPER: Final = (0.04, 0.40, 0.14, 0.86)
+"""Of such a plate, the upper line: top, bottom, left, right; GA 36's rear plate and a margin."""
+LOWER: Final = (0.37, 0.97, 0.02, 0.98)
+UPPER_WIDE: Final = 52
+"""Of the 168 columns, those that the upper line is given: two or three characters of seven."""
+TWO: Final = 0.5
+"""From here on a plate is taken to have two lines."""
+CONFIDENCE_MIN: Final = 0.05
+"""A text less likely than this is no text: the plate is unread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the recogniser said of one crop."""
+
+    places: NDArray[np.float32]
+    corners: Corners
+    """In the picture that was given."""
+    colours: NDArray[np.float32]
+    two_lines: float
+    """How likely the plate has two lines."""
+
+
+def laid(tall: Picture) -> Picture:
+    """Cut a plate of two lines into them, and lay them side by side."""
+    width, height = SIZE
+    parts = []
+    for (top, bottom, left, right), wide in ((UPPER, UPPER_WIDE), (LOWER, width - UPPER_WIDE)):
+        rows = slice(round(top * tall.shape[0]), round(bottom * tall.shape[0]))
+        columns = slice(round(left * tall.shape[1]), round(right * tall.shape[1]))
+        parts.append(cv2.resize(tall[rows, columns], (wide, height)))
+    return np.asarray(np.hstack(parts), np.uint8)
+
+
+def look(models: Models, picture: Picture, corners: Corners) -> Look:
+    """Look at what lies within corners, as one line."""
+    crop, turn = flattened(picture, corners, SIZE)
+    places, own, colours, *rest = models.recogniser.run(cv2.dnn.blobFromImage(crop, 1 / 255))
+    points = own.reshape(4, 2) * np.array(SIZE, np.float32)
+    return Look(
+        softmax(places[0], models.settings.temperature),
+        mapped(np.asarray(points, np.float32), turn),
+        softmax(colours[0]),
+        # Models of before know of no second line.
+        1 / (1 + float(np.exp(-rest[0][0, 0]))) if rest else 0.0,
+    )
+
+
+def look_again(models: Models, picture: Picture, first: Look, corners: Corners) -> Look:
+    """Look along corners that a look saw; in the two lines that it saw, where it did."""
+    if first.two_lines < TWO:
+        return look(models, picture, corners)
+    crop, _ = flattened(picture, corners, TALL)
+    places, _, colours, *_ = models.recogniser.run(cv2.dnn.blobFromImage(laid(crop), 1 / 255))
+    chances = softmax(places[0], models.settings.temperature)
+    return Look(chances, first.corners, softmax(colours[0]), first.two_lines)
+
+
+def decoded(models: Models, picture: Picture, seen: Look) -> Plate:
+    """Give the plate that a look saw; its text is "" when none is likely enough."""
+    settings, alphabet = models.settings, models.alphabet
+    texts = texts_of(seen.places, alphabet)
+    confidence = calibrated(texts[0][1], settings.slope, settings.offset) if texts else 0.0
+    if confidence < CONFIDENCE_MIN:
+        texts, confidence = [], 0.0
+    text, _, characters = texts[0] if texts else ("", 0.0, ())
+    return Plate(
+        text=text,
+        plate_kind=kind_of(text, seen.colours, alphabet),
+        confidence=confidence,
+        characters=characters,
+        box=box_of(seen.corners, picture.shape),
+        corners=tuple((float(x), float(y)) for x, y in seen.corners),
+        candidates=shared_out(texts, confidence),
+        colour=COLOURS[int(seen.colours.argmax())],
+    )

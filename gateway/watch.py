@@ -1,0 +1,62 @@
+"""Watches what may die or hang without a word, says which it is, and lets systemd start it anew.
+
+Law: the service manager is told that all is well only by the loop, and only after the journal's
+commit, the devices and the link were looked at. What is not well is said, and ends the process.
+
+A loop that hangs can say nothing: a timer of the interpreter's own, on a thread that needs no
+Python, then prints where each thread stands (files and lines, no values), and ends the process
+before the service manager would kill it.
+"""
+
+import faulthandler
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias
+
+from gateway import systemd
+from gateway.errors import PartHung
+
+HANG_S: Final = 30.0
+"""Without a service manager's own bound: the loop must come round within this."""
+SHARE: Final = 0.8
+"""Of the service manager's bound, so that what hangs is said first."""
+ARM_S: Final = 1.0
+END_S: Final = 15.0
+"""For a clean end; systemd's TimeoutStopSec= is longer."""
+STDERR: Final = 2
+
+Look: TypeAlias = Callable[[float], str | None]
+"""Says at a moment what is wrong, or None."""
+
+
+class Watch:
+    """Looks at everything each round, and feeds the watchdog."""
+
+    def __init__(self, looks: Sequence[Look], watchdog_s: float | None) -> None:
+        self._looks = looks
+        self._watchdog_s = watchdog_s
+        self._hang_s = HANG_S if watchdog_s is None else watchdog_s * SHARE
+        self._fed_s = self._armed_s = float("-inf")
+
+    def turned(self, now: float) -> None:
+        """Take note that the loop came round; raises PartHung when a part is dead or hangs."""
+        if now >= self._armed_s + ARM_S:
+            self._armed_s = now
+            self.arm()
+        for look in self._looks:
+            if (ailment := look(now)) is not None:
+                raise PartHung(f"The gate's process ends, to be started anew: {ailment}.")
+        if self._watchdog_s is not None and now >= self._fed_s + self._watchdog_s / 4:
+            self._fed_s = now
+            systemd.notify("WATCHDOG=1")
+
+    def ending(self) -> None:
+        """Take note that the process ends: that, too, must come to an end."""
+        faulthandler.dump_traceback_later(END_S, exit=True, file=STDERR)
+
+    def arm(self) -> None:
+        """Give the loop its time from now on."""
+        faulthandler.dump_traceback_later(self._hang_s, exit=True, file=STDERR)
+
+    def close(self) -> None:
+        """Watch no longer."""
+        faulthandler.cancel_dump_traceback_later()

@@ -1,0 +1,210 @@
+"""Cameras that send by themselves, from real servers on loopback: the newest, and every loss said.
+
+Waits are for conditions, with generous ends; the clock is turned by hand where time must pass.
+"""
+
+import os
+import threading
+import time
+
+import pytest
+
+from drivers import streams
+from drivers.cameras import Fault, Frame, open_camera
+from drivers.errors import SourceRefused
+from tests.camera.servers import HttpCamera, RtspCamera, jpeg
+
+WAIT_S = 20
+
+
+class Clock:
+    """The real clock, and what a test adds to it."""
+
+    added = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.added
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def server():
+    running = HttpCamera()
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def opened(clock):
+    kept = []
+
+    def open_(url, **more):
+        kept.append(open_camera(url, clock, **more))
+        return kept[-1]
+
+    yield open_
+    for each in kept:
+        each.close()
+        if each._thread is not None:
+            each._thread.join(10)
+            assert not each._thread.is_alive()
+
+
+def until(camera, wanted):
+    """Look until a look gives what is wanted."""
+    end_s = time.monotonic() + WAIT_S
+    while time.monotonic() < end_s:
+        found = camera.newest()
+        if wanted(found):
+            return found
+        time.sleep(0.01)
+    raise AssertionError("never came")
+
+
+def shade(level):
+    return lambda found: isinstance(found, Frame) and abs(float(found.picture.mean()) - level) < 4
+
+
+def is_fault(*faults):
+    return lambda found: isinstance(found, Fault) and found in faults
+
+
+@pytest.mark.parametrize("path", ["stream", "bare", "picture"])
+def test_the_newest_picture_comes_and_none_twice(server, opened, path):
+    camera = opened(f"http://127.0.0.1:{server.port}/{path}?every_s=0.05")
+    first = until(camera, shade(40))
+    server.content = jpeg(200)
+    later = until(camera, shade(200))
+    assert later.taken_s > first.taken_s
+    assert later.name != first.name
+    assert camera.fed_s is not None
+
+
+def test_who_looks_slowly_gets_the_newest_and_no_queue(server, opened):
+    server.rate = 200
+    camera = opened(f"http://127.0.0.1:{server.port}/stream")
+    until(camera, shade(40))
+    for level in (60, 90, 120, 150, 180):
+        server.content = jpeg(level)
+        fed_s = camera.fed_s
+        end_s = time.monotonic() + WAIT_S
+        while camera.fed_s < fed_s + 0.2 and time.monotonic() < end_s:
+            time.sleep(0.02)
+    found = camera.newest()
+    assert shade(180)(found), found
+
+
+def test_a_camera_that_is_not_there_is_said_and_found_when_it_comes(opened, server):
+    port = server.port
+    server.close()
+    camera = opened(f"http://127.0.0.1:{port}/stream")
+    until(camera, is_fault(Fault.UNREACHABLE))
+    again = HttpCamera(port)
+    try:
+        until(camera, shade(40))
+    finally:
+        again.close()
+    until(camera, is_fault(Fault.STALE, Fault.UNREACHABLE))
+
+
+def test_a_stream_that_stalls_is_said_without_waiting(server, opened, clock):
+    camera = opened(f"http://127.0.0.1:{server.port}/stream")
+    until(camera, shade(40))
+    server.stalls = True
+    time.sleep(0.1)
+    until(camera, lambda found: found is None)
+    clock.added += streams.STALE_S + 1
+    began_s = time.process_time()
+    assert camera.newest() is Fault.STALE
+    assert time.process_time() - began_s < 1
+    server.stalls = False
+    server.content = jpeg(90)
+    until(camera, shade(90))
+
+
+def test_the_very_same_picture_for_long_is_frozen_and_noise_is_not(server, opened, clock):
+    camera = opened(f"http://127.0.0.1:{server.port}/stream")
+    until(camera, shade(40))
+    clock.added += streams.FROZEN_S + 1
+    until(camera, is_fault(Fault.FROZEN))
+    server.content = jpeg(41)
+    until(camera, shade(41))
+
+
+@pytest.mark.parametrize("password", ["right", "wrong"])
+def test_a_password_is_answered_and_a_wrong_one_said(server, opened, password):
+    server.password = "right"
+    camera = opened(f"http://guard@127.0.0.1:{server.port}/stream", password=password)
+    until(camera, shade(40) if password == "right" else is_fault(Fault.DENIED))
+
+
+def test_what_is_no_picture_is_said(server, opened):
+    camera = opened(f"http://127.0.0.1:{server.port}/words")
+    until(camera, is_fault(Fault.NOT_A_PICTURE))
+    server.content = b"\xff\xd8\xff no picture \xff\xd9"
+    until(opened(f"http://127.0.0.1:{server.port}/stream"), is_fault(Fault.NOT_A_PICTURE))
+
+
+def test_an_rtsp_stream_is_read_lost_and_opened_again(opened):
+    server = RtspCamera()
+    try:
+        camera = opened(f"rtsp://127.0.0.1:{server.port}/gate")
+        until(camera, shade(40))
+        server.content = jpeg(200)
+        until(camera, shade(200))
+        server.hang_up()
+        until(camera, is_fault(Fault.STALE))
+        server.content = jpeg(120)
+        until(camera, shade(120))
+        assert sum(each.startswith("PLAY") for each in server.requests) == 2
+    finally:
+        server.close()
+    until(camera, is_fault(Fault.STALE, Fault.UNREACHABLE))
+
+
+def test_a_v4l2_device_that_is_not_there_is_said(opened, tmp_path):
+    camera = opened(f"v4l2://{tmp_path}/video0?width=640&height=480")
+    until(camera, is_fault(Fault.UNREACHABLE))
+
+
+def test_a_fault_of_ours_in_the_thread_ends_the_process_that_looks(clock):
+    class Broken:
+        def pictures(self, wanted):
+            raise AssertionError("a fault of ours")
+            yield b""
+
+    camera = streams.StreamCamera(Broken(), clock)
+    with pytest.raises(AssertionError, match="of ours"):
+        until(camera, lambda _: False)
+
+
+def test_closing_ends_the_thread(server, clock):
+    before = threading.active_count()
+    camera = open_camera(f"http://127.0.0.1:{server.port}/stream", clock)
+    until(camera, shade(40))
+    camera.close()
+    camera._thread.join(10)
+    assert not camera._thread.is_alive()
+    assert threading.active_count() <= before + 1  # the server's own may linger
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["rtsp://name:secret@127.0.0.1/a", "http://:secret@127.0.0.1/a", "rtsp:///a", "http://",
+     "http://127.0.0.1/a?every_s=0", "http://127.0.0.1/a?every_s=x", "http://[::1/a",
+     "http://127.0.0.1:x/a", "v4l2:///dev/video0?wide=1", "v4l2:///dev/video0?width=x", "ftp://a/b",
+     "rtsp://127.0.0.1:99999/a"],
+)  # fmt: skip
+def test_an_address_that_is_none_is_refused_without_its_password(url):
+    with pytest.raises(SourceRefused) as refused:
+        open_camera(url)
+    assert "secret" not in str(refused.value)
+
+
+def test_streams_are_taken_over_tcp(clock):
+    open_camera("rtsp://127.0.0.1/a", clock)
+    assert "tcp" in os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"]

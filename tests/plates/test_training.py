@@ -1,0 +1,136 @@
+"""Training: what may be learnt from, and that the nets learn; the latter where torch is."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from gateway.plates.alphabet import NEWEST
+from gateway.plates.grammar import KINDS
+from gateway.plates.look import SIZE, TALL, laid
+from tests.plates.lessons import write_data
+from training.data import ValidationLeak, check_apart, load_crops, validation_texts
+from training.drawing import SHAPES, draw_plate, random_plate
+from training.layouts import TWO_LINES, cells_of
+from training.samples import Studio
+
+PYTHON = os.environ.get("GATEPOST_TRAINING_PYTHON", sys.executable)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data") / "data"
+    write_data(folder)
+    return folder
+
+
+def test_no_validation_plate_is_trained_on_though_a_crop_bears_its_text(tmp_path):
+    kept_apart = write_data(tmp_path / "data", leaked=5)
+    assert validation_texts(tmp_path / "data") == kept_apart
+    trained = [
+        crop.text for held in (False, True) for crop in load_crops(tmp_path / "data", held_out=held)
+    ]
+    assert len(trained) == 35
+    assert not kept_apart & set(trained)
+
+
+def test_a_leak_stops_training_also_where_an_o_is_written_as_a_0():
+    with pytest.raises(ValidationLeak, match="1 plates of the validation sets"):
+        check_apart(["鲁A12345", "粤0A2160"], frozenset({"粤OA2160"}))
+    check_apart(["鲁A12345"], frozenset({"粤OA2160"}))
+
+
+def test_the_studio_makes_every_kind_of_lesson_and_the_same_from_a_seed(data):
+    first, second = (next(Studio(data, 5).batches(48)) for _ in range(2))
+    for one, other in zip(first, second, strict=True):
+        assert np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
+    pictures, places, corners, _, lines = first
+    assert pictures.shape == (48, SIZE[1], SIZE[0], 3)
+    assert places.max() < len(NEWEST.classes)
+    assert {-1, 0, 1} >= set(lines.tolist()) > {0}
+    assert 0 < np.isnan(corners[:, 0]).sum() < 48
+    assert (places.sum(axis=1) == 0).sum() >= 1
+    assert not (next(Studio(data, 6).batches(4))[0] == pictures[:4]).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_shape_of_a_kind_holds_its_text_within_the_plate(kind):
+    rng = np.random.default_rng(8)
+    for shape in SHAPES[kind]:
+        for _ in range(6):
+            text, _ = random_plate(rng, kind)
+            (width, height), cells = cells_of(text, kind, shape)
+            assert len(cells) == len(text)
+            for left, top, wide, high in cells:
+                assert 0 < left < left + wide < width
+                assert 0 < top < top + high < height
+            across = [left for left, top, *_ in cells]
+            assert (sorted(across) == across) == (shape not in TWO_LINES)
+            face = draw_plate(text, kind, rng, shape=shape)
+            assert face.shape == (height, width, 3)
+
+
+def test_two_lines_are_laid_side_by_side_with_every_character_whole():
+    rng = np.random.default_rng(9)
+    for kind, shape in (("trailer", "rear"), ("yellow", "motorcycle"), ("tractor", "slow")):
+        text, _ = random_plate(rng, kind)
+        (width, height), cells = cells_of(text, kind, shape)
+        mask = np.zeros((height, width, 3), np.uint8)
+        for left, top, wide, high in cells:
+            mask[int(top) : int(top + high), int(left) : int(left + wide)] = 255
+        row = laid(cv2.resize(mask, TALL))
+        assert row.shape == (SIZE[1], SIZE[0], 3)
+        edges = np.diff((row[24, :, 0] > 127).astype(int))
+        assert (edges == 1).sum() + (row[24, 0, 0] > 127) == len(text), (kind, shape)
+
+
+CURVE = (
+    "import sys, json, torch; curve = torch.load(sys.argv[1])['curve'];"
+    "print(json.dumps([point['loss'] for point in curve]))"
+)
+
+
+def _ran(*command):
+    root, words = Path(__file__).parents[2], [str(each) for each in command]
+    return subprocess.run(words, check=False, cwd=root, capture_output=True, text=True, timeout=280)
+
+
+def _train(data, work, *more):
+    return _ran(
+        PYTHON, "-m", "training", "all", "--data", data, "--work", work, "--out", work / "out",
+        "--workers", 1, "--size", "small", "--batch", 16, "--each", 1, *more,
+    )  # fmt: skip
+
+
+def _has_torch() -> bool:
+    return (
+        shutil.which(PYTHON) is not None and not _ran(PYTHON, "-c", "import torch, onnx").returncode
+    )
+
+
+def test_training_learns_goes_on_after_a_slice_and_ends_in_model_files(data, tmp_path):
+    if not _has_torch():
+        pytest.skip("no torch here: name a Python that has it in GATEPOST_TRAINING_PYTHON")
+    work = tmp_path / "work"
+    first = _train(data, work, "--steps", "60", "--slice-s", "1")
+    assert first.returncode == 3, first.stderr
+    assert (work / "finder.pt").exists()
+    second = _train(data, work, "--steps", "60")
+    assert second.returncode == 0, second.stderr
+    for name in ("finder", "recogniser"):
+        kept = _ran(PYTHON, "-c", CURVE, work / f"{name}.pt")
+        losses = json.loads(kept.stdout)
+        assert len(losses) == 10
+        assert sum(losses[-3:]) < sum(losses[:3]), (name, losses)
+    assert (work / "recogniser.svg").read_text().startswith("<svg")
+    assert {path.name for path in (work / "out").iterdir()} == {
+        "finder.onnx", "recogniser.onnx", "models.json",
+    }  # fmt: skip
+    shown = [line for line in second.stdout.splitlines() if "%" in line]
+    assert len(shown) >= len(KINDS)

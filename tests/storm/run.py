@@ -1,0 +1,169 @@
+"""Make fault days from seeds, print what they held and what broke: `./gatepost storm`.
+
+A fault day is 8 gates with about 40 passages each, from morning over midnight, with some 14 things
+that go wrong in it. Exits 0 when every law held, 1 when one was broken, 2 for wrong use.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from typing import Any, Final
+
+from tests.storm.day import GATES, PASSAGES, Outcome, Plan, run_day
+from tests.storm.nemesis import ACTIONS
+from tests.storm.shrink import shrink, told
+
+A_DAY: Final = GATES * PASSAGES
+TOLD_EVERY_S: Final = 10.0
+SHRUNK_MAX: Final = 5
+"""Broken days that are shrunk; the others are named."""
+
+
+@dataclass(slots=True)
+class Total:
+    """What many days come to."""
+
+    days: int = 0
+    broken: list[Outcome] = field(default_factory=list)
+    figures: Counter[str] = field(default_factory=Counter)
+    actions: Counter[str] = field(default_factory=Counter)
+    most: dict[str, int] = field(default_factory=dict)
+    cpu_s: float = 0.0
+
+    def add(self, one: Outcome) -> None:
+        """Add a day."""
+        self.days += 1
+        if one.broken:
+            self.broken.append(one)
+        self.figures.update(one.figures)
+        self.actions.update(one.actions)
+        for what, size in one.most.items():
+            self.most[what] = max(size, self.most.get(what, 0))
+        self.cpu_s += one.cpu_s
+
+    def report(self, wall_s: float) -> dict[str, Any]:
+        """Put the figures together."""
+        passages = self.days * A_DAY
+        return {
+            "fault_days": self.days,
+            "passages": passages,
+            "days_broken": len(self.broken),
+            "cpu_s": round(self.cpu_s, 1),
+            "cpu_ms_per_passage": round(1000.0 * self.cpu_s / max(passages, 1), 3),
+            "wall_s": round(wall_s, 1),
+            "faults": {name: self.actions[name] for name in ACTIONS},
+            "figures": {name: self.figures[name] for name in sorted(self.figures)},
+            "most": dict(sorted(self.most.items())),
+        }
+
+
+def run_all(plans: Sequence[Plan], jobs: int) -> Iterator[Outcome]:
+    """Run days on several cores, as they come."""
+    if jobs <= 1 or len(plans) == 1:
+        yield from map(run_day, plans)
+        return
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(_quiet, plans, chunksize=4)
+
+
+def _quiet(plan: Plan) -> Outcome:
+    """Run a day; the trace of one that held is not worth sending back."""
+    done = run_day(plan)
+    if not done.broken:
+        done.log.clear()
+    return done
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="./gatepost storm", description=__doc__)
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--passages", type=int, help="true passages, all told (320 a day)")
+    size.add_argument("--seeds", type=int, help="days, each of its own seed")
+    size.add_argument("--one", action="store_true", help="one day, with its whole trace")
+    parser.add_argument("--seed", type=int, default=1, help="the first seed")
+    parser.add_argument("--keep", help="with --one: only these of the nemesis's actions")
+    parser.add_argument("--jobs", type=int, default=2, help="cores to use")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    args = parser.parse_args()
+    for name in ("passages", "seeds", "jobs"):
+        if (value := getattr(args, name)) is not None and value < 1:
+            parser.error(f"--{name} must be at least 1, not {value}")
+    if args.keep is not None and not args.one:
+        parser.error("--keep goes with --one")
+    args.kept = _kept(parser, args.keep)
+    return args
+
+
+def _kept(parser: argparse.ArgumentParser, text: str | None) -> tuple[int, ...] | None:
+    if text is None or text == "none":
+        return None if text is None else ()
+    try:
+        return tuple(int(word) for word in text.split(","))
+    except ValueError:
+        parser.error(f"--keep takes numbers with commas between, or none, not {text!r}")
+
+
+def main() -> int:
+    """Run and report; 1 when a law was broken."""
+    args = _arguments()
+    began = time.perf_counter()
+    if args.one:
+        return _one(Plan(args.seed, keep=args.kept), as_json=args.json)
+    days = args.seeds or -(-(args.passages or 100_000) // A_DAY)
+    plans = [Plan(args.seed + nth) for nth in range(days)]
+    total = Total()
+    told_s = began
+    for done in run_all(plans, args.jobs):
+        total.add(done)
+        now = time.perf_counter()
+        if done.broken:
+            print(f"BROKEN seed {done.plan.seed}: {done.broken[0]}", file=sys.stderr, flush=True)
+        if now - told_s > TOLD_EVERY_S and not args.json:
+            told_s = now
+            print(
+                f"{total.days}/{days} days, {total.days * A_DAY} passages,"
+                f" {len(total.broken)} days broken, {now - began:.0f} s gone",
+                file=sys.stderr, flush=True,
+            )  # fmt: skip
+    report = total.report(time.perf_counter() - began)
+    for broken in total.broken[:SHRUNK_MAX]:
+        print(told(shrink(broken.plan)), file=sys.stderr, flush=True)
+    print(json.dumps(report, indent=1)) if args.json else _print(report)
+    return 1 if total.broken else 0
+
+
+def _one(plan: Plan, *, as_json: bool) -> int:
+    done = run_day(plan)
+    if as_json:
+        found = {
+            "seed": plan.seed, "digest": done.digest, "broken": done.broken,
+            "actions": [str(action) for action in plan.drawn()],
+            "figures": done.figures, "most": done.most, "cpu_s": round(done.cpu_s, 3),
+        }  # fmt: skip
+        print(json.dumps(found, indent=1))
+    else:
+        print("\n".join(done.log))
+        print(f"trace {done.digest}")
+        for what in done.broken:
+            print(f"BROKEN {what}")
+    return 1 if done.broken else 0
+
+
+def _print(found: dict[str, Any]) -> None:
+    for name, value in found.items():
+        if isinstance(value, dict):
+            print(f"{name}:")
+            for key, count in value.items():
+                print(f"  {count:>10}  {key}")
+        else:
+            print(f"{name}: {value}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,42 @@
+"""What the world under faults found, each in small, so that it stays found."""
+
+from tests.storm.day import Plan, run_day
+from tests.storm.nemesis import Action
+
+HOUR = 3600.0
+
+
+def test_a_gate_is_not_heard_again_because_its_message_waits():
+    """A full ledger read what it had in hand each second, and called its gates heard each time."""
+    full = Action(0.9 * HOUR, "centre disk full", -1, "", 3.5 * HOUR)
+    done = run_day(Plan(3, passages=30, only=(full,)))
+    assert not done.broken
+    assert done.figures["feeds held to the truth"] > 8
+
+
+def test_tombstones_of_a_full_disk_are_entries_like_others():
+    """The high-water mark and a full disk together: graves are dug in the round of the ring."""
+    both = (
+        Action(8.0 * HOUR, "link cut", 5, "", 5.0 * HOUR),
+        Action(8.9 * HOUR, "high-water mark", 5, "", 3.8 * HOUR),
+        Action(9.4 * HOUR, "disk", 5, "full", 0.5 * HOUR),
+    )
+    done = run_day(Plan(34, passages=30, only=both))
+    assert not done.broken
+    assert done.figures["entries LOST"] > 0
+
+
+def test_what_a_backup_only_calls_lost_is_not_safe():
+    """A card of before turns up when ledger and backups are new: its entries are in no backup."""
+    done = run_day(
+        Plan(
+            8016,
+            only=(
+                Action(10.64 * HOUR, "older image", 1, "", 3.8 * HOUR),
+                Action(11.75 * HOUR, "backup"),
+                Action(11.88 * HOUR, "centre emptied", -1, "and all backups", 60.0),
+            ),
+        )
+    )
+    assert not done.broken
+    assert done.figures["forks alarmed"] == 1

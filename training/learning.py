@@ -1,0 +1,262 @@
+"""One loop for both nets: workers draw, a pool keeps what they drew, the net learns from it.
+
+Resumable at any step: the checkpoint holds the net, its running mean, the tuner, the pace and the
+curve. On a GPU drawing is what takes the time, so each drawn batch is used `reuse` times, from a
+pool, under another light each time.
+"""
+
+import multiprocessing
+import queue as queues
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+import torch
+from torch import nn
+
+from gateway.plot import Chart, Series, sheet
+
+Tensors = tuple[torch.Tensor, ...]
+KEEP_EVERY: Final = 200
+TELL_EVERY: Final = 50
+MEASURE_EVERY: Final = 500
+EMA: Final = 0.995
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What is learnt, from what, and how it is measured."""
+
+    name: str
+    net: nn.Module
+    supply: Callable[[Path, int, int], Iterator[tuple[np.ndarray, ...]]]
+    """Gives batches of arrays for a folder of data, a seed and a size: pictures first."""
+    loss_of: Callable[[nn.Module, Tensors], tuple[torch.Tensor, dict[str, float]]]
+    """The loss of a batch whose pictures are N x 3 x H x W, 0 to 1; and what to print of it."""
+    measure: Callable[[nn.Module], dict[str, float]]
+    batch: int
+    rate: float
+    seed: int
+    pool: int
+    """Samples kept on a CPU; a GPU keeps 32 times as many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """For how long and on what."""
+
+    data: Path
+    work: Path
+    steps: int
+    workers: int
+    reuse: int
+    slice_s: float
+    """Stop after so long, to go on later from the checkpoint."""
+    start: Path | None = None
+    """Begin with these weights; what has another size is taken as far as it goes."""
+    rate: float | None = None
+    threads: int = 1
+
+
+def device() -> torch.device:
+    """Choose CUDA where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+class Pool:
+    """The newest drawn samples, on the device that trains."""
+
+    def __init__(self, size: int, on: torch.device) -> None:
+        self._size, self._on = size, on
+        self._kept: list[torch.Tensor] = []
+        self._next = self._filled = 0
+
+    def add(self, batch: tuple[np.ndarray, ...]) -> None:
+        """Take a drawn batch in, in place of the oldest."""
+        fresh = [torch.from_numpy(each).to(self._on) for each in batch]
+        count = len(fresh[0])
+        if not self._kept:
+            self._size -= self._size % count
+            shapes = [(self._size, *each.shape[1:]) for each in fresh]
+            self._kept = [
+                torch.empty(shape, dtype=each.dtype, device=self._on)
+                for shape, each in zip(shapes, fresh, strict=True)
+            ]
+        for kept, each in zip(self._kept, fresh, strict=True):
+            kept[self._next : self._next + count] = each
+        self._next = (self._next + count) % self._size
+        self._filled = min(self._filled + count, self._size)
+
+    def take(self, queue: Any, *, wait: bool) -> None:
+        """Take in what was drawn: one batch if it must be waited for, else what has come."""
+        if wait or not self._filled:
+            self.add(queue.get())
+            return
+        try:
+            self.add(queue.get_nowait())
+        except queues.Empty:
+            return
+
+    def draw(self, count: int) -> Tensors:
+        """Choose samples; pictures become N x 3 x H x W, 0 to 1."""
+        chosen = torch.randint(0, self._filled, (count,), device=self._on)
+        pictures, *rest = (each[chosen] for each in self._kept)
+        x = pictures.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
+        return (relit(x.float() / 255), *rest)
+
+
+def relit(x: torch.Tensor) -> torch.Tensor:
+    """Put another light, tint and noise on pictures: a sample used again is not the same."""
+    gain = 1 + 0.10 * torch.randn(len(x), 1, 1, 1, device=x.device)
+    tint = 0.03 * torch.randn(len(x), 3, 1, 1, device=x.device)
+    noise = 0.02 * torch.rand(len(x), 1, 1, 1, device=x.device) * torch.randn_like(x)
+    return (x * gain + tint + noise).clamp(0, 1)
+
+
+def _supply(supply: Any, data: Path, seed: int, batch: int, queue: Any) -> None:
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    for made in supply(data, seed, batch):
+        queue.put(made)
+
+
+def learn(course: Course, plan: Plan) -> bool:
+    """Train until the last step or the end of the slice; say whether the last step was done."""
+    on = device()
+    torch.set_num_threads(plan.threads)
+    torch.manual_seed(course.seed)
+    plan.work.mkdir(parents=True, exist_ok=True)
+    net = course.net.to(on).to(memory_format=torch.channels_last)
+    rate = plan.rate or course.rate
+    tuner = torch.optim.AdamW(_groups(net), lr=rate, betas=(0.9, 0.98))
+    pace = torch.optim.lr_scheduler.OneCycleLR(tuner, rate, plan.steps, pct_start=0.1)
+    mean = torch.optim.swa_utils.AveragedModel(
+        net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(EMA), use_buffers=True
+    )
+    parts = {"net": net, "mean": mean, "tuner": tuner, "pace": pace}
+    kept = plan.work / f"{course.name}.pt"
+    curve: list[dict[str, float]] = []
+    step = 0
+    if kept.exists():
+        was = torch.load(kept, weights_only=True, map_location=on)
+        for name, part in parts.items():
+            part.load_state_dict(was[name])
+        step, curve = was["step"], was["curve"]
+    elif plan.start is not None:
+        take_over(net, torch.load(plan.start, weights_only=True, map_location=on)["mean"])
+        mean.module.load_state_dict(net.state_dict())
+    if step >= plan.steps:
+        return True
+    children, queue = _begin_drawing(course, plan, step)
+    try:
+        step = _run(course, plan, parts, queue, step, curve)
+    finally:
+        for child in children:
+            child.terminate()
+    keep(kept, parts, step, curve)
+    draw_curve(plan.work / f"{course.name}.svg", course.name, curve)
+    return step >= plan.steps
+
+
+def _groups(net: nn.Module) -> list[dict[str, Any]]:
+    decay = [p for p in net.parameters() if p.ndim > 1]
+    rest = [p for p in net.parameters() if p.ndim <= 1]
+    return [{"params": decay, "weight_decay": 0.02}, {"params": rest, "weight_decay": 0.0}]
+
+
+def _begin_drawing(course: Course, plan: Plan, step: int) -> tuple[list[Any], Any]:
+    context = multiprocessing.get_context("spawn")
+    queue = context.Queue(maxsize=2 * plan.workers + 2)
+    children = []
+    for worker in range(plan.workers):
+        # Seeded by where it goes on, so that no slice draws what one before it drew.
+        seed = int(np.random.SeedSequence((course.seed, step, worker)).generate_state(1)[0])
+        given = (course.supply, plan.data, seed, course.batch, queue)
+        children.append(context.Process(target=_supply, args=given, daemon=True))
+        children[-1].start()
+    return children, queue
+
+
+def _run(
+    course: Course, plan: Plan, parts: dict[str, Any], queue: Any, step: int,
+    curve: list[dict[str, float]],
+) -> int:  # fmt: skip
+    net, mean, tuner, pace = parts.values()
+    on = device()
+    pool = Pool(course.pool * (32 if on.type == "cuda" else 1), on)
+    began, first = time.monotonic(), step
+    told: list[dict[str, float]] = []
+    net.train()
+    while step < plan.steps and time.monotonic() - began < plan.slice_s:
+        # A drawn batch is worth `reuse` steps; what came beyond that is taken all the same.
+        pool.take(queue, wait=(step - first) % plan.reuse == 0)
+        with torch.autocast(on.type, dtype=torch.bfloat16):
+            loss, shown = course.loss_of(net, pool.draw(course.batch))
+        tuner.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
+        tuner.step()
+        pace.step()
+        mean.update_parameters(net)
+        step += 1
+        told.append({"loss": float(loss.detach()), **shown})
+        if step % min(TELL_EVERY, max(1, plan.steps // 10)) == 0 or step == plan.steps:
+            curve.append({"step": step} | _averaged(told))
+            told.clear()
+            if step % MEASURE_EVERY == 0 or step == plan.steps:
+                curve[-1] |= course.measure(mean.module.eval())
+            tell(curve[-1], plan.steps, (time.monotonic() - began) / (step - first))
+        if step % KEEP_EVERY == 0:
+            keep(plan.work / f"{course.name}.pt", parts, step, curve)
+    return step
+
+
+def _averaged(told: list[dict[str, float]]) -> dict[str, float]:
+    return {name: round(float(np.nanmean([one[name] for one in told])), 5) for name in told[0]}
+
+
+def tell(point: dict[str, float], steps: int, step_s: float) -> None:
+    """Print where the training is, and how long it takes yet."""
+    words = " ".join(f"{name} {value:g}" for name, value in point.items() if name != "step")
+    left = (steps - point["step"]) * step_s / 60
+    print(f"{point['step']}/{steps} {words} | {step_s * 1000:.0f} ms a step, {left:.0f} min left",
+          flush=True)  # fmt: skip
+
+
+def keep(file: Path, parts: dict[str, Any], step: int, curve: list[dict[str, float]]) -> None:
+    """Write a checkpoint, whole or not at all."""
+    packed: dict[str, Any] = {name: part.state_dict() for name, part in parts.items()}
+    torch.save({**packed, "step": step, "curve": curve}, file.with_suffix(".new"))
+    file.with_suffix(".new").replace(file)
+
+
+def take_over(net: nn.Module, kept: dict[str, torch.Tensor]) -> None:
+    """Begin with another net's weights, each as far as both sizes go."""
+    own = net.state_dict()
+    for name, value in own.items():
+        old = kept.get(f"module.{name}")
+        if old is None or old.ndim != value.ndim:
+            continue
+        common = tuple(slice(min(a, b)) for a, b in zip(old.shape, value.shape, strict=True))
+        value[common] = old[common].to(value)
+
+
+def draw_curve(file: Path, name: str, curve: list[dict[str, float]]) -> None:
+    """Draw how training went: the loss, and what was measured."""
+    charts = []
+    for shown, ink in (("loss", "#1f6feb"), ("held out", "#b35900"), ("drawn", "#1a7f37")):
+        points = tuple((point["step"], point[shown]) for point in curve if shown in point)
+        if len(points) < 2:
+            continue
+        high = max(value for _, value in points)
+        top = 1.0 if shown != "loss" else max(high, 1e-3)
+        line = Series(shown, points, ink)
+        charts.append(
+            Chart(f"{name}: {shown}", "step", shown, (0, points[-1][0]), (0, top), (line,))
+        )
+    if charts:
+        file.write_text(sheet(charts), encoding="utf-8")

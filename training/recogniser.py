@@ -1,0 +1,106 @@
+"""How the recogniser learns, and how well it names held-out and newly drawn plates."""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from gateway.plates.alphabet import NEWEST
+from gateway.plates.look import SIZE
+from training.data import load_crops, standard_glyphs
+from training.layouts import TWO_LINES, shape_of
+from training.learning import Course, Tensors, device
+from training.net import Recogniser
+from training.samples import Batch, Studio, drawn_crop, face_of
+from training.texts import LESSONS, random_plate
+
+SEED: Final = 20
+MEASURE_SEED: Final = 4002
+MEASURED: Final = 512
+SMOOTHING: Final = 0.06
+
+
+def supply(data: Path, seed: int, size: int) -> Iterator[Batch]:
+    """Draw batches without end."""
+    return Studio(data, seed).batches(size)
+
+
+def loss_of(net: nn.Module, batch: Tensors) -> tuple[torch.Tensor, dict[str, float]]:
+    """Compute the loss of a batch, and the share of its plates that were read whole."""
+    pictures, names, box, colours, lines = batch
+    places, corners, colour, two = (each.float() for each in net(pictures))
+    flat = places.flatten(0, 1)
+    loss = functional.cross_entropy(flat, names.flatten(), label_smoothing=SMOOTHING)
+    known = ~torch.isnan(box[:, 0])
+    if known.any():
+        loss = loss + 4 * functional.smooth_l1_loss(corners[known], box[known], beta=0.02)
+    if (colours >= 0).any():
+        loss = loss + 0.1 * functional.cross_entropy(colour, colours, ignore_index=-1)
+    told = lines >= 0
+    if told.any():
+        wanted = lines[told].float()
+        loss = loss + 0.1 * functional.binary_cross_entropy_with_logits(two[told, 0], wanted)
+    right = (places.argmax(2) == names).all(1).float().mean()
+    return loss, {"whole": float(right)}
+
+
+def drawn_set(
+    data: Path, seed: int, count: int, strength: tuple[float, float] = (0.3, 1.0)
+) -> tuple[list[np.ndarray], list[str]]:
+    """Draw crops of every kind as the lessons share them out, with a seed of their own."""
+    rng, glyphs = np.random.default_rng(seed), standard_glyphs(data)
+    pictures, texts = [], []
+    for _ in range(count):
+        text, kind = random_plate(rng, None, LESSONS)
+        shape = shape_of(kind, rng)
+        face = face_of(text, kind, shape, rng, glyphs)
+        hard = float(rng.uniform(*strength))
+        picture, _ = drawn_crop(rng, face, hard, None, cut=shape in TWO_LINES)
+        pictures.append(picture)
+        texts.append(text)
+    return pictures, texts
+
+
+def read_whole(net: nn.Module, pictures: np.ndarray, texts: list[str]) -> float:
+    """Give the share of crops read whole, without grammar and by one look."""
+    on, right = next(net.parameters()).device, 0
+    for first in range(0, len(pictures), 128):
+        x = torch.from_numpy(pictures[first : first + 128]).to(on).permute(0, 3, 1, 2).float() / 255
+        with torch.no_grad():
+            named = net(x)[0].argmax(2).cpu().numpy()
+        for row, text in zip(named, texts[first : first + 128], strict=True):
+            said = "".join(NEWEST.classes[i] for i in row)
+            right += said == text.replace("O", "0")
+    return round(right / max(1, len(texts)), 4)
+
+
+def course(data: Path, size: str, batch: int | None = None) -> Course:
+    """Say how the recogniser is taught."""
+    held = load_crops(data, held_out=True)
+    crops = np.stack([np.asarray(cv2.resize(crop.picture, SIZE), np.uint8) for crop in held])
+    labels = [crop.text for crop in held]
+    drawn, texts = drawn_set(data, MEASURE_SEED, MEASURED)
+    on_gpu = device().type == "cuda"
+    return Course(
+        name="recogniser",
+        net=Recogniser(size),
+        supply=supply,
+        loss_of=loss_of,
+        measure=partial(_measure, (crops, labels), (np.stack(drawn), texts)),
+        batch=batch or (256 if on_gpu else 64),
+        rate=4e-3 if on_gpu else 2.5e-3,
+        seed=SEED,
+        pool=8192,
+    )
+
+
+def _measure(
+    held: tuple[np.ndarray, list[str]], drawn: tuple[np.ndarray, list[str]], net: nn.Module
+) -> dict[str, float]:
+    return {"held out": read_whole(net, *held), "drawn": read_whole(net, *drawn)}
