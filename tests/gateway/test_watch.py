@@ -19,7 +19,8 @@ from gateway.writing import PROOF_S, RETRY_S, Writing
 from .journals import fill, open_journal, opened, stamp
 from .site import Broker, Centre, free_port, until
 
-WILL = Out("gatepost/v1/gate/c01/east/status", b"{}", retain=True)
+GONE = c.Status(v=1, online=False, boot="watched", at_ms=0, version="0")
+WILL = Out("gatepost/v1/gate/c01/east/status", c.encode(GONE), retain=True)
 STUCK = """
 import pathlib, sys, threading
 from gateway import config, systemd
