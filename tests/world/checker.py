@@ -273,7 +273,9 @@ class Checker:
                 return self.truth.visits[act.visit]
         row = self._visits.get((one.gate, lane), [])
         place = bisect.bisect_right(row, at_s + 0.3, key=lambda v: v.zone_s)
-        for visit in reversed(row[max(0, place - 3) : place]):
+        for visit in reversed(row[max(0, place - 4) : place]):
+            if visit.slips_by and one.open["witness"] == "track":
+                continue  # a camera's track is of a vehicle
             if visit.unzone_s < 0 or visit.unzone_s + 0.3 >= at_s:
                 return visit
         return None
