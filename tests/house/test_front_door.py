@@ -101,6 +101,19 @@ def test_without_root_it_says_exactly_what_is_missing(clone, tmp_path):
     assert not (clone / ".venv").exists()
 
 
+def test_an_environment_that_is_only_linked_is_left_alone(clone, tmp_path):
+    """Another checkout's: to renew it here would take it from under whoever runs there."""
+    (tmp_path / "other").mkdir()
+    (clone / ".venv").symlink_to(tmp_path / "other")
+    shutil.copy(ROOT / "pyproject.toml", clone)
+    done = subprocess.run(
+        [str(clone / "gatepost"), "setup"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    assert "remove the link" in done.stderr
+    assert list((tmp_path / "other").iterdir()) == []
+
+
 @pytest.mark.parametrize("name", ["gateway", "central"])
 def test_the_commands_stand_beside_the_environment(name):
     """After a set-up both work from anywhere, as the units call them."""
