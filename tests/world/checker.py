@@ -271,11 +271,12 @@ class Checker:
             act = self._act_at(one.gate, lane, "ArrivalTouched", at_s)
             if act and act.visit is not None:
                 return self.truth.visits[act.visit]
+        a_vehicle = one.open["traveller"] == "vehicle"
         row = self._visits.get((one.gate, lane), [])
         place = bisect.bisect_right(row, at_s + 0.3, key=lambda v: v.zone_s)
         for visit in reversed(row[max(0, place - 4) : place]):
-            if visit.slips_by and one.open["witness"] == "track":
-                continue  # a camera's track is of a vehicle
+            if visit.slips_by and one.open["witness"] == "track" and a_vehicle:
+                continue  # the track that opened it is the car's that stands there too
             if visit.unzone_s < 0 or visit.unzone_s + 0.3 >= at_s:
                 return visit
         return None
