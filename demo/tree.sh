@@ -1,6 +1,6 @@
 #!/bin/sh
 # Proves the set-up from nothing: a bare Debian tree, a fresh clone in it, the two commands of the
-# README. Called by `./gatepost tree [bookworm|trixie]`, as root.
+# README. Called by `./gatepost tree [bookworm|trixie [PYTEST-OPTION...]]`, as root.
 #
 # The tree is .cache/tree-SUITE; what this machine needs to reach packages (its mirror, its proxy,
 # its certificates, pip's settings) is read from it and carried into the tree, never written down.
@@ -8,6 +8,7 @@ set -eu
 
 here=$1
 suite=$2
+shift 2
 tree=$here/.cache/tree-$suite
 seconds=${GATEPOST_TREE_SECONDS:-60}
 
@@ -45,13 +46,15 @@ git clone -q --no-local "$here" "$tree/root/gate post"
 cat >"$tree/root/prove.sh" <<'INSIDE'
 set -eu
 cd "/root/gate post"
+seconds=$1
+shift
 began=$(date +%s)
 told() { printf '== %s: exit %s after %s s\n' "$1" "$2" "$(($(date +%s) - began))" >&2; began=$(date +%s); }
 code=0
-./gatepost demo --seconds "$1" --headless --json </dev/null || code=$?
+./gatepost demo --seconds "$seconds" --headless --json </dev/null || code=$?
 told "./gatepost demo" "$code"
 [ "$code" -eq 0 ] || exit "$code"
-./gatepost test </dev/null || code=$?
+./gatepost test "$@" </dev/null || code=$?
 told "./gatepost test" "$code"
 exit "$code"
 INSIDE
@@ -64,5 +67,6 @@ exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HO
         mount --rbind /dev "$tree/dev"
         mount --rbind /sys "$tree/sys"
         mount -t tmpfs -o mode=1777 tmpfs "$tree/tmp"
-        exec chroot "$tree" sh /root/prove.sh "$2"
-    ' tree "$tree" "$seconds"
+        shift
+        exec chroot "$tree" sh /root/prove.sh "$@"
+    ' tree "$tree" "$seconds" "$@"
