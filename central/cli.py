@@ -151,11 +151,16 @@ def _restore(settings: Settings) -> str:
 
 @main.command()
 @_CONFIG
-def check(path: str) -> None:
-    """Print every setting and place as understood."""
+@_JSON
+def check(path: str, as_json: bool) -> None:
+    """Print every setting and place as understood; exit 2 on the first fault."""
     with _exits():
         settings, site = config.read(path)
         attempt(settings.broker)
+        if as_json:
+            understood = msgspec.to_builtins(settings) | {"site": msgspec.to_builtins(site)}
+            click.echo(json.dumps(understood, ensure_ascii=False))
+            return
         for line in _lines(msgspec.to_builtins(settings), ""):
             click.echo(line)
         for line in _lines(msgspec.to_builtins(site), "site."):

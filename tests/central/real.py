@@ -13,6 +13,7 @@ from typing import ClassVar
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
+from demo.children import free_port
 from gateway import contract
 from tests.central import places
 
@@ -27,12 +28,6 @@ def wait_for(condition, wait_s=WAIT_S, what="it"):
             return found
         time.sleep(0.01)
     raise AssertionError(f"{what} did not happen within {wait_s} s")
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 class Broker:
@@ -51,6 +46,7 @@ class Broker:
         wait_for(self._answers, what="the broker")
 
     def _answers(self) -> bool:
+        assert self._process.poll() is None, "mosquitto did not start"
         with closing(socket.socket()) as found:
             return found.connect_ex(("127.0.0.1", self.port)) == 0
 

@@ -110,6 +110,9 @@ def test_check_prints_everything_as_understood(tmp_path):
         'site.compound[c01].gate[east].names = {"zh": "东门", "en": "East Gate"}',
     ):
         assert line in found.output
+    understood = json.loads(run("check", "--config", path, "--json").stdout)
+    assert understood["feeds"]["heard_s"] == 150.0
+    assert [one["id"] for one in understood["site"]["compound"]][-1] == "c08"
 
 
 def test_summary_and_gaps_of_a_running_ledger(tmp_path):

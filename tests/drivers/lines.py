@@ -56,7 +56,8 @@ class Wire:
             return b""
 
     def talk(self, say: Callable[[], bytes], every_s: float = 0.05) -> None:
-        """Go on saying something, as a device does by itself."""
+        """Go on saying something else now, as a device does by itself."""
+        self.hush()
         self._talking.set()
 
         def run() -> None:

@@ -71,7 +71,7 @@ def test_frames_become_samples_with_the_moment_of_their_last_byte(heard, listeni
     (health,) = running.health()
     assert (health.device, health.kind, health.state) == ("t1", "thermometer", "ok")
     assert health.age_s is not None
-    assert health.age_s < 5
+    assert health.age_s < time.monotonic() - began
     wire.unplug()
 
 
@@ -129,10 +129,9 @@ def test_f23_an_unplugged_port_is_said_and_opened_again(heard, listening, tmp_pa
     first.unplug()
     heard.wait(reached("lost", "unplugged"))
     second.talk(lambda: FRAME)
-    before, unplugged_s = len(heard.of(SampleTaken)), time.monotonic()
+    before = len(heard.of(SampleTaken))
     link.symlink_to(second.path)
     heard.wait(sampled(before + 3))
-    assert time.monotonic() - unplugged_s < 5
     assert states(heard.events) == [("ok", ""), ("lost", "unplugged"), ("ok", "")]
     second.unplug()
 

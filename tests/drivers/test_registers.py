@@ -95,6 +95,12 @@ def test_a_map_reads_what_pymodbus_own_server_says():
         stop.set()
         threads[2].join(10)
         loop.close()
+        for end in (theirs, near):  # Each relay now reads a hang-up, or its last bytes.
+            os.close(end)
+        for thread in threads[:2]:
+            thread.join(10)
+        for end in (ours, far):
+            os.close(end)
     assert values(found)
     assert set(values(found)) == {Sample(3650, 2410)}
 

@@ -18,6 +18,7 @@ from nacl.public import PrivateKey
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
+from demo.children import free_port
 from gateway import contract as c
 from gateway.journal.journal import Journal
 
@@ -53,19 +54,13 @@ port = "sim://gy_mcu90614?object=36.4&every_s={every_s}&for_s={for_s}{port}"
 """
 
 
-def until(what, wait_s=15.0, said=""):
+def until(what, wait_s=30.0, said=""):
     """Wait until something is so; give what it gave."""
     deadline = time.monotonic() + wait_s
     while not (found := what()):
         assert time.monotonic() < deadline, said or f"never came true: {what}"
         time.sleep(0.02)
     return found
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Broker:
@@ -88,6 +83,7 @@ class Broker:
         return self
 
     def _answers(self):
+        assert self._process.poll() is None, (self._folder / "mosquitto.log").read_text()
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
             return True
         return False
@@ -206,7 +202,7 @@ class Gate:
     def start(self, *, ready=True, watchdog_s=None, program=("-m", "gateway", "run", "--config")):
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._notify.bind("")  # Linux draws an abstract name.
-        self._notify.settimeout(15)
+        self._notify.settimeout(30)
         environment = dict(os.environ)
         environment["NOTIFY_SOCKET"] = "@" + self._notify.getsockname()[1:].decode()
         if watchdog_s:
@@ -243,7 +239,7 @@ class Gate:
         if self.process is None:
             return None
         self.process.send_signal(number)
-        status = self.process.wait(15)
+        status = self.process.wait(30)
         self._notify.close()
         while self._pages:
             self._pages.pop().close()

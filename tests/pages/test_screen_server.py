@@ -5,7 +5,6 @@ import json
 import logging
 import socket
 import threading
-import time
 
 import pytest
 
@@ -172,14 +171,14 @@ def test_the_newest_view_is_sent_and_newlines_cannot_break_it(stage):
         read_until(link, b'data: {"b":2}\n\n')
 
 
+@pytest.mark.timeout(60)
 def test_a_page_that_does_not_read_never_blocks_show(stage):
+    """60 MB are more than its connection holds: a show that waited for it would never end."""
     big = b'"' + b"x" * 200_000 + b'"'
     with watch(stage.screen) as slow, watch(stage.screen) as quick:
         read_until(slow, b"event: boot")
-        for n in range(300):
-            began = time.monotonic()
+        for _ in range(300):
             stage.screen.show(big)
-            assert time.monotonic() - began < 0.5, n
         stage.screen.show(b'"last"')
         read_until(quick, b'data: "last"')
 
@@ -210,8 +209,6 @@ def test_all_threads_end_with_the_server():
         links.append(socket.create_connection(("127.0.0.1", stage.screen.port), 5))
         for link in links[:3]:
             read_until(link, b"data: {")
-        began = time.monotonic()
-    assert time.monotonic() - began < 4
     assert {t for t in set(threading.enumerate()) - before if t.name.startswith("screen")} == set()
     for link in links:
         link.close()

@@ -15,19 +15,13 @@ import paho.mqtt.client as mqtt
 
 from central import config
 from central.api import Pages
+from demo.children import free_port
 from gateway import contract
 from gateway.contract import FeedAlarm, FeedDays, FeedHours, FeedNow, Figures, HourFigures
 from tests.pages.stage import wait_until
 
 ROOT = Path(__file__).parents[2]
 MOSQUITTO = "/usr/sbin/mosquitto"
-
-
-def free_port() -> int:
-    """A loopback port that nothing listens on now."""
-    with contextlib.closing(socket.socket()) as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def answers(port: int) -> bool:
@@ -57,7 +51,12 @@ class Broker:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        wait_until(lambda: answers(self.port) and answers(self.ws_port), 10, "mosquitto")
+        wait_until(self._ready, 10, "mosquitto")
+
+    def _ready(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, "mosquitto did not start"
+        return answers(self.port) and answers(self.ws_port)
 
     def kill(self) -> None:
         """End it as a power cut would."""
