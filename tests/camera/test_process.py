@@ -86,7 +86,7 @@ def tracks(heard) -> list:
 def test_a_vehicle_in_the_folder_becomes_events(folder, heard, watching):
     folder.lay(draw(where="empty"))
     running = watching(folder.url)
-    heard.wait(stated("ok"), 30)
+    heard.wait(stated("ok"))
     folder.lay(draw(TEXTS[0], 1, "zone"))
     heard.wait(came(PlateRead))
     folder.lay(draw(where="empty", seed=2))
@@ -102,7 +102,7 @@ def test_a_killed_process_is_said_and_started_again(folder, heard, watching):
     """What stands in the zone is seen again, under a number that was never used."""
     folder.lay(draw(where="empty"))
     running = watching(folder.url)
-    heard.wait(stated("ok"), 30)
+    heard.wait(stated("ok"))
     folder.lay(draw(TEXTS[0], 1, "zone"))
     heard.wait(came(PlateRead))
     folder.lay(draw(where="empty", seed=2))
@@ -112,7 +112,7 @@ def test_a_killed_process_is_said_and_started_again(folder, heard, watching):
     assert running.child_id
     os.kill(running.child_id, signal.SIGKILL)
     heard.wait(stated("lost", "child_died"))
-    heard.wait(stated("ok"), 30)
+    heard.wait(stated("ok"))
     heard.wait(came(PlateRead, 3))
     assert tracks(heard)[-2:] == [(3, "zone", "vehicle"), (3, "read", TEXTS[1])]
     assert running.health()[0].refusals == {"child": 1}
@@ -121,12 +121,12 @@ def test_a_killed_process_is_said_and_started_again(folder, heard, watching):
 def test_a_hung_process_is_killed(folder, heard, watching):
     folder.lay(draw(where="empty"))
     running = watching(folder.url, beat_s_max=1.5)
-    heard.wait(stated("ok"), 30)
+    heard.wait(stated("ok"))
     hung = running.child_id
     assert hung
     os.kill(hung, signal.SIGSTOP)
     heard.wait(stated("lost", "child_hung"))
-    heard.wait(stated("ok"), 30)
+    heard.wait(stated("ok"))
     assert running.child_id != hung
     with pytest.raises(ProcessLookupError):
         os.kill(hung, 0)
@@ -135,7 +135,7 @@ def test_a_hung_process_is_killed(folder, heard, watching):
 def test_a_folder_that_is_gone_is_said_and_found_again(folder, heard, watching):
     folder.lay(draw(where="empty"))
     running = watching(folder.url)
-    heard.wait(stated("ok"), 30)
+    heard.wait(stated("ok"))
     shutil.rmtree(folder.path)
     heard.wait(stated("lost", "folder_gone"))
     folder.path.mkdir()
@@ -151,7 +151,7 @@ def test_a_folder_that_is_gone_is_said_and_found_again(folder, heard, watching):
 def test_a_picture_that_is_none_is_counted_and_then_said(folder, heard, watching):
     folder.lay(draw(where="empty"))
     running = watching(folder.url)
-    heard.wait(stated("ok"), 30)
+    heard.wait(stated("ok"))
     folder.lay_bytes(b"no picture")
     heard.wait(stated("faulty", "not_a_picture"))
     folder.lay(draw(where="empty", seed=3))
@@ -161,19 +161,19 @@ def test_a_picture_that_is_none_is_counted_and_then_said(folder, heard, watching
 
 def test_a_camera_without_any_picture_is_silent(folder, heard, watching):
     watching(folder.url)
-    heard.wait(stated("silent", "no_picture"), 30)
+    heard.wait(stated("silent", "no_picture"))
 
 
 def test_a_source_that_is_none_is_said(heard, watching):
     watching("ftp://nowhere/x")
-    heard.wait(stated("lost", "refused"), 30)
+    heard.wait(stated("lost", "refused"))
 
 
 def test_a_reader_that_cannot_be_had_is_said_and_stays_said(folder, heard):
     order = CameraOrder("c1", folder.url, (ZoneOrder("in1"),))
     running = Cameras(Orders((order,), reader="nosuch"), heard, pytest.fail)
     running.start()
-    heard.wait(stated("faulty", "reader_missing"), 30)
+    heard.wait(stated("faulty", "reader_missing"))
     running.stop()
     assert stated("faulty", "reader_missing")(heard.events)
 
@@ -220,7 +220,7 @@ def _state(process: int) -> str:
 def test_the_empty_lane_is_kept_over_a_restart(folder, heard, watching, tmp_path):
     folder.lay(draw(where="empty"))
     watching(folder.url)
-    heard.wait(stated("ok"), 30)
+    heard.wait(stated("ok"))
     folder.lay(draw(TEXTS[0], 1, "zone"))
     heard.wait(came(PlateRead))
     folder.lay(draw(where="empty", seed=2))

@@ -14,7 +14,7 @@ from drivers.cameras import Fault, Frame, open_camera
 from drivers.errors import SourceRefused
 from tests.camera.servers import HttpCamera, RtspCamera, jpeg
 
-WAIT_S = 20
+WAIT_S = 60
 
 
 class Clock:

@@ -17,7 +17,7 @@ from demo.children import free_port
 from gateway import contract
 from tests.central import places
 
-WAIT_S = 20.0
+WAIT_S = 60.0
 
 
 def wait_for(condition, wait_s=WAIT_S, what="it"):

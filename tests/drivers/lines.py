@@ -7,7 +7,7 @@ import tty
 from collections.abc import Callable
 from contextlib import suppress
 
-WAIT_S = 30.0
+WAIT_S = 60.0
 
 
 class Heard:

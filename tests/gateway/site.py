@@ -54,7 +54,7 @@ port = "sim://gy_mcu90614?object=36.4&every_s={every_s}&for_s={for_s}{port}"
 """
 
 
-def until(what, wait_s=30.0, said=""):
+def until(what, wait_s=60.0, said=""):
     """Wait until something is so; give what it gave."""
     deadline = time.monotonic() + wait_s
     while not (found := what()):
@@ -180,9 +180,9 @@ class Centre:
 
 
 class Gate:
-    """One `gateway run`, as systemd would run it."""
+    """One `gateway run`, as systemd would run it; unless told otherwise nobody is measured."""
 
-    def __init__(self, folder, port, *, every_s=0, for_s=0, port_more="", lane="", extra=""):
+    def __init__(self, folder, port, *, every_s=3600, for_s=0, port_more="", lane="", extra=""):
         self.folder = folder
         key = bytes(PrivateKey.generate().public_key)
         (folder / "seal.pub").write_bytes(base64.b64encode(key))
@@ -202,7 +202,7 @@ class Gate:
     def start(self, *, ready=True, watchdog_s=None, program=("-m", "gateway", "run", "--config")):
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._notify.bind("")  # Linux draws an abstract name.
-        self._notify.settimeout(30)
+        self._notify.settimeout(60)
         environment = dict(os.environ)
         environment["NOTIFY_SOCKET"] = "@" + self._notify.getsockname()[1:].decode()
         if watchdog_s:
@@ -239,7 +239,7 @@ class Gate:
         if self.process is None:
             return None
         self.process.send_signal(number)
-        status = self.process.wait(30)
+        status = self.process.wait(60)
         self._notify.close()
         while self._pages:
             self._pages.pop().close()

@@ -31,7 +31,7 @@ def test_from_a_serial_byte_to_the_centre_and_a_clean_end(broker, centre, make_g
     gate.wait_note("WATCHDOG=1")
     until(lambda: centre.kinds().count("decided") >= 2)
     # While it runs: what a stop leaves unsent comes with the next start, by design.
-    until(lambda: centre.keys() == gate.keys(), 30)
+    until(lambda: centre.keys() == gate.keys())
     assert gate.stop() == 0
     until(lambda: centre.statuses and not centre.statuses[-1].online)
     assert set(centre.keys()) <= set(gate.keys())
@@ -96,7 +96,7 @@ def test_kill_minus_nine_in_the_middle_of_a_passage(broker, centre, make_gate):
     arrivals(page, 2)
     until(lambda: len(gate.bodies("closed")) == 6, said="the broken passage was never closed")
     # While it runs: what a stop leaves unsent comes with the next start, by design.
-    until(lambda: centre.keys() == gate.keys(), 30)
+    until(lambda: centre.keys() == gate.keys())
     assert gate.stop() == 0
     assert verified(gate)
     first, second = gate.bodies("started")
@@ -252,7 +252,7 @@ def test_a_second_gateway_on_the_same_folder_is_turned_away(make_gate, tmp_path)
     other = make_gate(free_port())
     other.log = tmp_path / "other.log"
     other.start(ready=False)
-    assert other.process.wait(15) == 1
+    assert other.process.wait(60) == 1
     other.stop()
     assert "Another gateway runs" in other.said()
     assert gate.stop() == 0

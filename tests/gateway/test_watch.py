@@ -90,7 +90,7 @@ def test_a_frozen_broker_is_found_within_two_keepalives_and_everything_arrives_l
 ):
     broker = Broker(tmp_path).start()
     centre = Centre(broker.port)
-    gate = make_gate(broker.port, every_s=3600)  # Nobody but the guard opens a passage.
+    gate = make_gate(broker.port)
     settings = gate.config.read_text().replace("[broker]", "[broker]\nkeepalive_s = 5")
     gate.config.write_text(settings)
     try:
@@ -99,7 +99,7 @@ def test_a_frozen_broker_is_found_within_two_keepalives_and_everything_arrives_l
         until(lambda: centre.keys() and centre.keys() == gate.keys())
         broker.freeze()
         page.touch("NextTouched", lane="in1")
-        until(lambda: "The broker is away." in gate.said(), 30)
+        until(lambda: "The broker is away." in gate.said())
         page.touch("ArrivalTouched", lane="in1")
         until(lambda: len(gate.bodies("opened")) == 2)
         broker.thaw()

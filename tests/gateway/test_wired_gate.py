@@ -32,10 +32,10 @@ def test_who_stands_there_and_what_was_shown(broker, centre, make_gate):
     lane = 'distance = "d1"\nreaders = ["q1", "k1"]\n'
     gate = make_gate(broker.port, lane=lane, extra=WIRED, port_more="&fault=silent").start()
     page = gate.page()
-    until(lambda: len(gate.bodies("opened")) >= 2 and len(gate.bodies("closed")) >= 1, 30)
+    until(lambda: len(gate.bodies("opened")) >= 2 and len(gate.bodies("closed")) >= 1)
     assert {body.witness for body in gate.bodies("opened")} == {"distance"}
     assert {body.how for body in gate.bodies("closed")} == {"left"}
-    until(lambda: len(gate.bodies("pass")) == 2, 30)
+    until(lambda: len(gate.bodies("pass")) == 2)
     assert {(body.device, body.medium) for body in gate.bodies("pass")} == {
         ("q1", "tag"), ("k1", "id_card"),
     }  # fmt: skip
