@@ -10,7 +10,7 @@ import sqlite3
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,18 +46,21 @@ def _exits() -> Iterator[None]:
     except SettingsRefused as error:
         click.echo(str(error), err=True)
         sys.exit(2)
-    except BrokenPipeError:
-        raise  # click ends quietly: whoever read has enough.
-    except (CentralError, OSError) as error:
+    except CentralError as error:
         click.echo(str(error), err=True)
         sys.exit(1)
 
 
 class _Commands(click.Group):
-    def invoke(self, ctx: click.Context) -> Any:
+    def main(self, *args: Any, **extra: Any) -> Any:
         """Turn what the system refused, such as a full disk under the output, into a line."""
-        with _exits():
-            return super().invoke(ctx)
+        try:
+            return super().main(*args, **extra)  # It ends quietly when whoever read has enough.
+        except OSError as error:
+            click.echo(f"central: {error}", err=True)
+            with suppress(OSError):  # Or 3.13 fails on it again, with 120.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
 
 
 @click.group(cls=_Commands)

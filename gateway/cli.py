@@ -3,6 +3,7 @@
 Exit 0: done. 1: failed. 2: wrong use or settings.
 """
 
+import contextlib
 import importlib
 import json
 import logging
@@ -39,15 +40,15 @@ _CONFIG: Final = click.option(
 class _Commands(click.Group):
     """A group that imports the commands of other rooms only when they are asked for."""
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def main(self, *args: Any, **extra: Any) -> Any:
         """Say in one line what the system refused, such as a full disk under the output."""
         try:
-            return super().invoke(ctx)
-        except BrokenPipeError:
-            raise  # click ends quietly: whoever read has enough.
+            return super().main(*args, **extra)  # It ends quietly when whoever read has enough.
         except OSError as error:
             click.echo(f"gateway: {error}", err=True)
-            ctx.exit(1)
+            with contextlib.suppress(OSError):  # Or 3.13 fails on it again, with 120.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted({*super().list_commands(ctx), *_ELSEWHERE})

@@ -149,7 +149,8 @@ def test_a_reader_that_hangs_up_and_a_full_disk_get_no_traceback(gate, sink, sai
     fill(journal, 2000)  # More than a pipe holds.
     journal.close()
     for words in (f"gateway journal tail --config {gate.config} --entries 2000",
-                  f"gateway check --config {gate.config}"):  # fmt: skip
+                  f"gateway check --config {gate.config}",
+                  "gateway --help", "central check --help"):  # fmt: skip
         done = subprocess.run(
             ["sh", "-c", f"{shlex.quote(sys.executable)} -m {words} {sink}"],
             capture_output=True, text=True, timeout=60, check=False,
@@ -157,3 +158,4 @@ def test_a_reader_that_hangs_up_and_a_full_disk_get_no_traceback(gate, sink, sai
         assert "Traceback" not in done.stderr
         assert "Exception ignored" not in done.stderr
         assert said in done.stderr
+        assert done.returncode == (1 if "full" in sink else 0)
