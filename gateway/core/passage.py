@@ -260,6 +260,8 @@ class LaneState:
     beside_s: float = -1e9
     """Last moments at which several stood in the zone, others waited in view, or somebody was
     beside the vehicle or driving off unmeasured."""
+    cleared_s: float = -1e9
+    """When a track last left the view."""
     mark: Mark | None = None
     before: tuple[Result, ...] = ()
     before_plate: PlateRead | None = None
@@ -348,13 +350,15 @@ def owner(state: LaneState) -> Track | None:
 
 def was_busy(state: LaneState, window: Window) -> bool:
     """Say whether somebody was, or may have been, in this lane or before it during a window."""
-    passage, last = state.passage, state.last
-    if state.tracks or felt(state) or (state.watched and state.watched_s > window.began_s):
+    passage, last, began_s = state.passage, state.last, window.began_s
+    if state.tracks or felt(state) or state.cleared_s >= began_s:
+        return True
+    if state.watched and state.watched_s > began_s:
         return True
     if passage is None:
-        return last is not None and last.at_s >= window.began_s
+        return last is not None and last.at_s >= began_s
     if passage.left_s is not None:
-        return passage.left_s >= window.began_s
+        return passage.left_s >= began_s
     # Whoever was admitted in a lane without another witness has gone through.
     return passage.witness != "window" or passage.decision != "admit"
 

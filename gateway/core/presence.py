@@ -74,7 +74,8 @@ def lose_vehicle(work: Work, event: VehicleGone) -> None:
     track = _find(state, event.camera, event.track)
     if track is None:
         return
-    work.lanes[i] = replace(state, tracks=tuple(old for old in state.tracks if old != track))
+    tracks = tuple(old for old in state.tracks if old != track)
+    work.lanes[i] = replace(state, tracks=tracks, cleared_s=work.now)
     passage = state.passage
     if passage is None:
         return

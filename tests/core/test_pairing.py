@@ -504,6 +504,21 @@ def test_a_shared_thermometer_is_nobodys_while_two_may_own_it():
     assert post.readings()[-1] == (2, 1, "NORMAL")
 
 
+def test_a_shared_thermometer_is_nobodys_while_a_car_drives_aside():
+    post = Post(in_lane(heated_drivers=True), foot_lane(thermometers=("t1",)))
+    post.arrive(1)
+    post.do(events.PersonTouched("in1"))
+    post.measure(3760)
+    post.do(events.AsideTouched("in1"))
+    post.show(3640, count=5)
+    post.gone(1)
+    post.show(3640, count=8)
+    post.idle()
+    assert post.readings() == [(1, 1, "INVALID_HOT"), (None, 0, "NORMAL")]
+    post.measure(3650)
+    assert post.readings()[-1] == (2, 1, "NORMAL"), "and then somebody on foot"
+
+
 def test_a_camera_that_said_nothing_yet_may_see_somebody_soon():
     post = Post()
     lanes = (in_lane(), foot_lane(thermometers=("t1",)))

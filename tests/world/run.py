@@ -111,6 +111,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=60.0, help="vehicles an hour into each gate")
     parser.add_argument("--jobs", type=int, default=2, help="cores to use")
     parser.add_argument("--one", action="store_true", help="one world with exactly this seed")
+    parser.add_argument("--skip", type=int, default=0, help="worlds that another run has done")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser.parse_args()
 
@@ -119,7 +120,7 @@ def main() -> int:
     """Run, report; 1 when a law was broken or a case never came up."""
     args = _arguments()
     began = time.perf_counter()
-    work = plans(args.passages, args.seed, args.rate)
+    work = plans(args.passages, args.seed, args.rate)[args.skip :]
     if args.one:
         work = [Plan(args.passages, args.seed, args.rate)]
     total = Total()
@@ -136,7 +137,7 @@ def main() -> int:
                 f"{one.cpu_s:.1f} s of CPU, {spent:.0f} s gone",
                 file=sys.stderr, flush=True,
             )  # fmt: skip
-    found = report(total, args.passages, args.rate, time.perf_counter() - began)
+    found = report(total, sum(plan.passages for plan in work), args.rate, time.perf_counter() - began)
     if args.json:
         print(json.dumps(found, ensure_ascii=False, indent=1))
     else:
