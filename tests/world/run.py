@@ -137,7 +137,8 @@ def main() -> int:
                 f"{one.cpu_s:.1f} s of CPU, {spent:.0f} s gone",
                 file=sys.stderr, flush=True,
             )  # fmt: skip
-    found = report(total, sum(plan.passages for plan in work), args.rate, time.perf_counter() - began)
+    made = sum(plan.passages for plan in work)
+    found = report(total, made, args.rate, time.perf_counter() - began)
     if args.json:
         print(json.dumps(found, ensure_ascii=False, indent=1))
     else:
