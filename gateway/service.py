@@ -100,7 +100,8 @@ class Service:
         self._told: dict[type, events.Event] = {}
         self._commands = commands.Commands()
         self._refused_due = 1
-        self._day = ""
+        self._day_ms = range(0)
+        """The local day that the guard's tally is of."""
 
     # --- Starting and ending ----------------------------------------------------------------
 
@@ -381,7 +382,6 @@ class Service:
 
     def _tell_changes(self, stamp: Stamp) -> None:
         """Queue for the core what has changed around it."""
-        day = self._local_day(stamp)
         changes: list[events.Event] = [
             events.LinkChanged(self.uplink.link),
             events.DiskChanged(self.upkeep.disk),
@@ -393,24 +393,21 @@ class Service:
             if self._told.get(type(change)) != change:
                 self._told[type(change)] = change
                 self.inbox.put(change)
-        if day != self._day:
-            self._day = day
-            self.inbox.put(self._counted_today(stamp))
+        if stamp.at_ms not in self._day_ms:
+            self._day_ms = self._local_day(stamp)
+            self.inbox.put(self._counted_since(self._day_ms.start))
 
-    def _local_day(self, stamp: Stamp) -> str:
-        return f"{self._local(stamp):%Y-%m-%d}"
-
-    def _local(self, stamp: Stamp) -> datetime:
-        """Give the moment as a local time; the clock stays in `stamp`."""
+    def _local_day(self, stamp: Stamp) -> range:
+        """Give the milliseconds of the local day; the clock stays in `stamp`."""
         epoch = datetime(1970, 1, 1, tzinfo=UTC)
-        return (epoch + timedelta(milliseconds=stamp.at_ms)).astimezone(self.settings.zone)
+        local = (epoch + timedelta(milliseconds=stamp.at_ms)).astimezone(self.settings.zone)
+        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+        days = (midnight, midnight + timedelta(days=1))
+        return range(*(int(day.timestamp() * 1000) for day in days))
 
-    def _counted_today(self, stamp: Stamp) -> events.DayBegan:
-        midnight = self._local(stamp).replace(hour=0, minute=0, second=0, microsecond=0)
+    def _counted_since(self, at_ms: int) -> events.DayBegan:
         try:
-            return folding.tally(
-                self.journal.since(int(midnight.timestamp() * 1000), folding.TALLIED)
-            )
+            return folding.tally(self.journal.since(at_ms, folding.TALLIED))
         except JournalUnwritable:
             return events.DayBegan()
 

@@ -94,9 +94,10 @@ class Upkeep:
             self.disk = "unwritable"
             return
         free = room.f_bavail * room.f_frsize
-        if not self._reserve.exists() and free > 2 * journal_file.RESERVE_BYTES:
-            journal_file.keep_reserve(self._reserve)
-        if not self._reserve.exists():
+        kept = self._reserve.exists()
+        if not kept and free > 2 * journal_file.RESERVE_BYTES:
+            kept = journal_file.keep_reserve(self._reserve)
+        if not kept:
             self.disk = "full"
         else:
             self.disk = "low" if free < LOW_BYTES or self._is_high() else "ok"

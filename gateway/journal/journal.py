@@ -69,6 +69,7 @@ class Journal(Reader):
         self._refs: dict[int, str] = {}
         self._erased = 0
         self._proofs = 0
+        self._sized = (-1, 0)
 
     @classmethod
     def open(
@@ -143,6 +144,7 @@ class Journal(Reader):
             large = self.set_aside.stat().st_size > journal_file.CHECKED_BYTES_MAX
             self.saved = Saved() if large else salvage(self.set_aside, connection)
         self._current, self._prev, self._erased = None, contract.NO_HASH, 0
+        self._sized = (-1, 0)
         self._load()
 
     # --- Writing ----------------------------------------------------------------------------
@@ -256,6 +258,13 @@ class Journal(Reader):
         self._run([(f"PRAGMA user_version = {self._proofs}", ())])
 
     # --- Reading ----------------------------------------------------------------------------
+
+    def bytes_used(self) -> int:
+        """Give the bytes that entries occupy; asked of the file only after a row was changed."""
+        changes = self._connection.total_changes
+        if changes != self._sized[0]:
+            self._sized = (changes, super().bytes_used())
+        return self._sized[1]
 
     @property
     def stream(self) -> str | None:

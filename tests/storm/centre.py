@@ -15,10 +15,10 @@ from central.subscriber import Arrived, LinkChanged
 from gateway import contract
 from tests.storm.disk import Card, Crash
 
-WORK_S: Final = 15.0
+WORK_S: Final = 45.0
 """What comes within this time is worked on together."""
 RESTART_S: Final = 30.0
-RETRY_S: Final = 120.0
+RETRY_S: Final = 600.0
 """A ledger that takes nothing is asked this often; the real centre asks each second."""
 BACKUPS: Final = 2
 

@@ -55,6 +55,8 @@ class Checker:
         self.most: Counter[str] = Counter()
         self.figures: Counter[str] = Counter()
         self._aside: dict[int, Any] = {}
+        self._followed: dict[int, tuple[Any, int]] = {}
+        """The connection and its count of changes up to which a journal was followed."""
         self.opened: Counter[tuple[str, str]] = Counter()
         self.garbled_absorbed: set[tuple[str, int]] = set()
 
@@ -170,6 +172,10 @@ class Checker:
 
     def _pruned(self, box: Box, journal: Any) -> None:
         """Follow what a journal says that it no longer holds; `scan` sees later if that is true."""
+        state = (journal._connection, journal._connection.total_changes)
+        if state == self._followed.get(box.number):
+            return
+        self._followed[box.number] = state
         for lost in journal.lost():
             bits = full(lost.last) & ~full(lost.first - 1)
             self.buried[lost.stream] = self.buried.get(lost.stream, 0) | bits

@@ -1,6 +1,7 @@
 """A fault day: the whole site from morning to the next morning, with everything that goes wrong."""
 
 import contextlib
+import gc
 import hashlib
 import logging
 import shutil
@@ -21,6 +22,7 @@ import central.backup
 import central.ledger
 import central.reading
 import gateway.upkeep
+import gateway.writing
 from central.ledger import Ledger
 from gateway import contract
 from gateway.journal import file as journal_file
@@ -46,6 +48,10 @@ BACKUP_EVERY_S: Final = 4 * 3600.0
 TICK_EVERY_S: Final = 4 * 3600.0
 BURIED: Final = 40
 """Entries given up at a time, scaled to the day's journal; the product's own is 1000."""
+UPKEEP_S: Final = 300.0
+PROOF_S: Final = 900.0
+"""How often a gate looks after its folder and proves its card, scaled to a passage each half hour;
+the product's own are 10 s and 60 s."""
 RAM: Final = Path("/dev/shm")
 
 
@@ -270,6 +276,7 @@ def run_day(plan: Plan) -> Outcome:
     began = time.process_time()
     root = Path(tempfile.mkdtemp(prefix="storm-", dir=RAM if RAM.is_dir() else None))
     site = Site(plan, root)
+    gc.disable()  # What a day leaves in cycles is little, and goes when it is over.
     try:
         with edges(site):
             _lay(site)
@@ -283,6 +290,7 @@ def run_day(plan: Plan) -> Outcome:
             if site.centre.ledger is not None:
                 site.centre.ledger.close()
     finally:
+        gc.enable()
         shutil.rmtree(root, ignore_errors=True)
     figures = site.checker.figures
     figures["messages"] = site.messages
@@ -349,6 +357,8 @@ def edges(site: Site) -> Iterator[None]:
         (journal_file, "os", system),
         (gateway.upkeep, "os", system),
         (gateway.upkeep, "BURIED", BURIED),
+        (gateway.upkeep, "EVERY_S", UPKEEP_S),
+        (gateway.writing, "PROOF_S", PROOF_S),
         (central.ledger, "understand", upgraded),
         (central.reading, "understand", upgraded),
     ]

@@ -50,7 +50,9 @@ def settings_of(compound: str, gate: str, folder: Path) -> Settings:
     )  # fmt: skip
     return msgspec.structs.replace(
         settings,
-        uplink=config.UplinkSettings(batch=40, window=4, health_s=7200, patience_s=40),
+        uplink=config.UplinkSettings(
+            batch=40, window=4, health_s=7200, patience_s=120, patience_s_max=1200
+        ),
         retention=config.Retention(entries_min=60, journal_mb_max=1024, ring=60),
     )
 

@@ -1,11 +1,15 @@
 """Make fault days from seeds, print what they held and what broke: `./gatepost storm`.
 
 A fault day is 8 gates with about 40 passages each, from morning over midnight, with some 14 things
-that go wrong in it. Exits 0 when every law held, 1 when one was broken, 2 for wrong use.
+that go wrong in it. Each day has a seed of its own: N days are the seeds from the first one on. A
+broken day is told and shrunk at once. What is interrupted says from which seed to go on.
+
+Exits 0 when every law held, 1 when one was broken, 2 for wrong use, 130 when interrupted before.
 """
 
 import argparse
 import json
+import signal
 import sys
 import time
 from collections import Counter
@@ -17,12 +21,14 @@ from typing import Any, Final
 
 from tests.storm.day import GATES, PASSAGES, Outcome, Plan, run_day
 from tests.storm.nemesis import ACTIONS
-from tests.storm.shrink import shrink, told
+from tests.storm.shrink import replay, shrink, told
 
 A_DAY: Final = GATES * PASSAGES
 TOLD_EVERY_S: Final = 10.0
 SHRUNK_MAX: Final = 5
 """Broken days that are shrunk; the others are named."""
+INTERRUPTED: Final = 130
+"""What a shell says of a command that Control-C ended."""
 
 
 @dataclass(slots=True)
@@ -53,6 +59,10 @@ class Total:
         return {
             "fault_days": self.days,
             "passages": passages,
+            "broken": [
+                {"seed": one.plan.seed, "laws": one.broken, "replay": replay(one.plan)}
+                for one in self.broken
+            ],
             "days_broken": len(self.broken),
             "cpu_s": round(self.cpu_s, 1),
             "cpu_ms_per_passage": round(1000.0 * self.cpu_s / max(passages, 1), 3),
@@ -68,8 +78,18 @@ def run_all(plans: Sequence[Plan], jobs: int) -> Iterator[Outcome]:
     if jobs <= 1 or len(plans) == 1:
         yield from map(run_day, plans)
         return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(_quiet, plans, chunksize=4)
+    spawn = get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=spawn, initializer=_undisturbed) as pool:
+        try:
+            yield from pool.map(_quiet, plans, chunksize=4)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _undisturbed() -> None:
+    """Leave Control-C to the parent, which stops the work and says how far it came."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _quiet(plan: Plan) -> Outcome:
@@ -83,10 +103,12 @@ def _quiet(plan: Plan) -> Outcome:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./gatepost storm", description=__doc__)
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--passages", type=int, help="true passages, all told (320 a day)")
-    size.add_argument("--seeds", type=int, help="days, each of its own seed")
+    size.add_argument(
+        "--passages", type=int, default=100_000, help="true passages, all told (320 a day)"
+    )
+    size.add_argument("--seeds", "--days", type=int, help="days, each of its own seed")
     size.add_argument("--one", action="store_true", help="one day, with its whole trace")
-    parser.add_argument("--seed", type=int, default=1, help="the first seed")
+    parser.add_argument("--seed", type=int, default=1, help="the first seed, or where to go on")
     parser.add_argument("--keep", help="with --one: only these of the nemesis's actions")
     parser.add_argument("--jobs", type=int, default=2, help="cores to use")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -115,27 +137,42 @@ def main() -> int:
     began = time.perf_counter()
     if args.one:
         return _one(Plan(args.seed, keep=args.kept), as_json=args.json)
-    days = args.seeds or -(-(args.passages or 100_000) // A_DAY)
-    plans = [Plan(args.seed + nth) for nth in range(days)]
+    days = args.seeds or -(-args.passages // A_DAY)
     total = Total()
-    told_s = began
-    for done in run_all(plans, args.jobs):
-        total.add(done)
-        now = time.perf_counter()
-        if done.broken:
-            print(f"BROKEN seed {done.plan.seed}: {done.broken[0]}", file=sys.stderr, flush=True)
-        if now - told_s > TOLD_EVERY_S and not args.json:
-            told_s = now
-            print(
-                f"{total.days}/{days} days, {total.days * A_DAY} passages,"
-                f" {len(total.broken)} days broken, {now - began:.0f} s gone",
-                file=sys.stderr, flush=True,
-            )  # fmt: skip
-    report = total.report(time.perf_counter() - began)
-    for broken in total.broken[:SHRUNK_MAX]:
-        print(told(shrink(broken.plan)), file=sys.stderr, flush=True)
+    try:
+        _run([Plan(args.seed + nth) for nth in range(days)], args.jobs, total)
+    except KeyboardInterrupt:
+        _tell(f"interrupted; go on with --seed {args.seed + total.days}")
+    report = {"first_seed": args.seed, "next_seed": args.seed + total.days}
+    report |= total.report(time.perf_counter() - began)
     print(json.dumps(report, indent=1)) if args.json else _print(report)
-    return 1 if total.broken else 0
+    if total.broken:
+        return 1
+    return 0 if total.days == days else INTERRUPTED
+
+
+def _run(plans: Sequence[Plan], jobs: int, total: Total) -> None:
+    """Run days into a total; say how far it is, and what broke as soon as it did."""
+    began = told_s = time.perf_counter()
+    for done in run_all(plans, jobs):
+        total.add(done)
+        if done.broken:
+            _tell(f"BROKEN seed {done.plan.seed}: {done.broken[0]}")
+            if len(total.broken) <= SHRUNK_MAX:
+                _tell(told(shrink(done.plan)))
+            done.log.clear()
+        now = time.perf_counter()
+        if now - told_s > TOLD_EVERY_S:
+            told_s = now
+            _tell(
+                f"{total.days}/{len(plans)} days, {total.days * A_DAY} passages,"
+                f" {len(total.broken)} days broken, {now - began:.0f} s gone,"
+                f" next seed {done.plan.seed + 1}"
+            )
+
+
+def _tell(what: str) -> None:
+    print(what, file=sys.stderr, flush=True)
 
 
 def _one(plan: Plan, *, as_json: bool) -> int:

@@ -36,9 +36,14 @@ def shrink(plan: Plan, run: Callable[[Plan], Outcome] = run_day) -> Outcome:
 def told(outcome: Outcome) -> str:
     """Tell a broken day in few lines: what was done, what broke, how to play it again."""
     plan = outcome.plan
-    kept = "" if plan.keep is None else f" --keep {','.join(map(str, plan.keep)) or 'none'}"
     lines = [f"seed {plan.seed}: {len(plan.drawn())} actions are enough"]
     lines += [f"    {action}" for action in plan.drawn()]
     lines += [f"  BROKEN {what}" for what in outcome.broken]
-    lines.append(f"  replay: ./gatepost storm --one --seed {plan.seed}{kept}")
+    lines.append(f"  replay: {replay(plan)}")
     return "\n".join(lines)
+
+
+def replay(plan: Plan) -> str:
+    """Give the command that plays a day again, with its whole trace."""
+    kept = "" if plan.keep is None else f" --keep {','.join(map(str, plan.keep)) or 'none'}"
+    return f"./gatepost storm --one --seed {plan.seed}{kept}"

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,9 +16,22 @@ from tests.storm.run import Total
 from tests.storm.shrink import shrink, told
 
 ROOT = Path(__file__).parents[2]
-DAYS = 64
-SLICES = 8
+DAYS = 313
+"""Days of 320 passages: 100,000."""
+SLICES = 20
+"""Of some fifteen days each, so that two workers end together."""
 FIRST = 20_200_211
+
+
+def storm(*arguments: str) -> Any:
+    """Run the command in a process of its own, and give what it prints as JSON."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.storm", *arguments, "--json"],
+        cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": "4242", "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 def bare(bug: Bug) -> Plan:
@@ -44,12 +58,17 @@ def test_the_same_seed_gives_the_same_day():
 
 def test_the_same_seed_gives_the_same_day_in_another_process():
     here = run_day(Plan(7)).digest
-    environment = {**os.environ, "PYTHONHASHSEED": "4242", "PYTHONPATH": str(ROOT)}
-    there = subprocess.run(
-        [sys.executable, "-m", "tests.storm", "--one", "--seed", "7", "--json"],
-        cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert json.loads(there.stdout)["digest"] == here, there.stderr
+    assert storm("--one", "--seed", "7")["digest"] == here
+
+
+def test_days_are_gone_on_with_from_a_seed():
+    """Two days at once, and one and then the other, come to the same."""
+    whole, first = storm("--seeds", "2", "--seed", "5"), storm("--passages", "320", "--seed", "5")
+    rest = storm("--days", "1", "--seed", str(first["next_seed"]), "--jobs", "1")
+    assert whole["fault_days"] == 2
+    assert whole["next_seed"] == rest["next_seed"] == 7
+    for name, size in whole["figures"].items():
+        assert size == first["figures"].get(name, 0) + rest["figures"].get(name, 0), name
 
 
 def test_a_day_with_nothing_wrong_counts_everything():
