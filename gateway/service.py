@@ -15,7 +15,7 @@ import random  # noqa: TID251 - jitter of the link, which decides nothing.
 import secrets  # noqa: TID251 - the stream's id.
 import signal
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import monotonic  # noqa: TID251 - the shell: here `now` begins.
@@ -74,6 +74,13 @@ def installed_version() -> str:
         return version("gatepost")
     except PackageNotFoundError:
         return "0.0.0+checkout"
+
+
+def local_day(at_ms: int, zone: tzinfo) -> range:
+    """Give the milliseconds since 1970 of the local day that a moment is in."""
+    local = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at_ms)).astimezone(zone)
+    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+    return range(*(int(day.timestamp() * 1000) for day in (midnight, midnight + timedelta(days=1))))
 
 
 class Actuator(Protocol):
@@ -394,16 +401,8 @@ class Service:
                 self._told[type(change)] = change
                 self.inbox.put(change)
         if stamp.at_ms not in self._day_ms:
-            self._day_ms = self._local_day(stamp)
+            self._day_ms = local_day(stamp.at_ms, self.settings.zone)
             self.inbox.put(self._counted_since(self._day_ms.start))
-
-    def _local_day(self, stamp: Stamp) -> range:
-        """Give the milliseconds of the local day; the clock stays in `stamp`."""
-        epoch = datetime(1970, 1, 1, tzinfo=UTC)
-        local = (epoch + timedelta(milliseconds=stamp.at_ms)).astimezone(self.settings.zone)
-        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
-        days = (midnight, midnight + timedelta(days=1))
-        return range(*(int(day.timestamp() * 1000) for day in days))
 
     def _counted_since(self, at_ms: int) -> events.DayBegan:
         try:

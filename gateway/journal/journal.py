@@ -69,7 +69,8 @@ class Journal(Reader):
         self._refs: dict[int, str] = {}
         self._erased = 0
         self._proofs = 0
-        self._sized = (-1, 0)
+        self._sized: tuple[tuple[sqlite3.Connection, int], int] = ((connection, -1), 0)
+        """Up to which change of which file its size is known, and the size."""
 
     @classmethod
     def open(
@@ -144,7 +145,6 @@ class Journal(Reader):
             large = self.set_aside.stat().st_size > journal_file.CHECKED_BYTES_MAX
             self.saved = Saved() if large else salvage(self.set_aside, connection)
         self._current, self._prev, self._erased = None, contract.NO_HASH, 0
-        self._sized = (-1, 0)
         self._load()
 
     # --- Writing ----------------------------------------------------------------------------
@@ -261,9 +261,9 @@ class Journal(Reader):
 
     def bytes_used(self) -> int:
         """Give the bytes that entries occupy; asked of the file only after a row was changed."""
-        changes = self._connection.total_changes
-        if changes != self._sized[0]:
-            self._sized = (changes, super().bytes_used())
+        now = (self._connection, self._connection.total_changes)
+        if now != self._sized[0]:
+            self._sized = (now, super().bytes_used())
         return self._sized[1]
 
     @property

@@ -614,3 +614,35 @@ def test_a_record_of_a_lost_passage_is_counted_not_invented():
                               stamp())  # fmt: skip
     assert [entry.kind for entry in entries] == ["started", "unrecorded", "opened", "voided"]
     assert c.decode_body(entries[1]).entries == 1
+
+
+def test_the_size_of_the_file_is_asked_again_after_every_change(tmp_path):
+    """High water and tombstones go by it: it is never older than the last row that changed."""
+    path = tmp_path / "journal.db"
+    journal = open_journal(path)
+    sizes = [journal.bytes_used()]
+    made = fill(journal, 400)
+    sizes.append(journal.bytes_used())
+    mark = c.Mark(stream=made[0].stream, committed=made[-1].seq, safe=made[200].seq)
+    assert journal.prune([mark]) == made[200].seq
+    sizes.append(journal.bytes_used())
+    with sqlite3.connect(path) as plainly:
+        pages, free, size = (
+            plainly.execute(f"PRAGMA {word}").fetchone()[0]
+            for word in ("page_count", "freelist_count", "page_size")
+        )
+    plainly.close()
+    assert sizes[0] < sizes[2] < sizes[1]
+    assert sizes[2] == (pages - free) * size
+
+
+def test_the_size_is_that_of_the_file_that_was_opened_afresh(tmp_path):
+    path = tmp_path / "journal.db"
+    journal = open_journal(path)
+    empty = journal.bytes_used()
+    fill(journal, 400)
+    assert journal.bytes_used() > empty
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    journal.reopen()
+    assert journal.bytes_used() == empty

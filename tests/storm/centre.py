@@ -19,7 +19,8 @@ WORK_S: Final = 45.0
 """What comes within this time is worked on together."""
 RESTART_S: Final = 30.0
 RETRY_S: Final = 600.0
-"""A ledger that takes nothing is asked this often; the real centre asks each second."""
+"""A ledger that takes nothing is asked this often; the real centre asks each second. Each time it
+takes all that is in hand anew: at 120 s that was half of what a day absorbed."""
 BACKUPS: Final = 2
 
 
