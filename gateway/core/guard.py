@@ -130,7 +130,6 @@ def touch_temperature(work: Work, event: TemperatureTyped) -> None:
     mark = work.lanes[i].mark
     if number is None and mark is not None and mark.passage == passage.key:
         number = mark.person
-        work.lanes[i] = replace(work.lanes[i], mark=None)
     type_value(work, i, passage, number, centi_c=event.centi_c, site=event.site)
 
 

@@ -54,8 +54,8 @@ def take_window(work: Work, window: Window) -> None:
         _keep_loose(work, window, i, lanes, "full")
     else:
         give(work, i, passage, whose.person, reading)
-        if whose.marked and reading.result not in ("NO_READING", "NOT_SKIN"):
-            work.lanes[i] = replace(work.lanes[i], mark=None)
+        if reading.result not in ("NO_READING", "NOT_SKIN"):
+            _answer_mark(work, i, passage, whose.person)
 
 
 def give(
@@ -91,6 +91,13 @@ def give(
     release(work, i, work.settle(i, passage))
 
 
+def _answer_mark(work: Work, i: int, passage: Passage, number: int | None) -> None:
+    """Let go of the guard's mark once this person has a reading, lest it take another's."""
+    mark = work.lanes[i].mark
+    if mark is not None and (mark.passage, mark.person) == (passage.key, number):
+        work.lanes[i] = replace(work.lanes[i], mark=None)
+
+
 def release(work: Work, i: int, passage: Passage) -> None:
     """Close a passage that waited aside and is admitted."""
     if passage.decision == "admit" and any(p.key == passage.key for p in work.lanes[i].aside):
@@ -108,6 +115,7 @@ def type_value(
     if _person(passage, number) is None and len(passage.persons) >= PERSONS_MAX:
         return
     give(work, i, passage, number, reading)
+    _answer_mark(work, i, passage, number)
 
 
 def assign(work: Work, i: int, passage: Passage, number: int | None, loose: Loose) -> None:
@@ -127,6 +135,7 @@ def assign(work: Work, i: int, passage: Passage, number: int | None, loose: Loos
         _judge(work, loose.window, conditions),
         flags=("assigned",),
     )
+    _answer_mark(work, i, passage, number)
 
 
 def drop_loose(work: Work, number: int, *, taker: int | None = None) -> None:

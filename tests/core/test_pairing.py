@@ -565,6 +565,38 @@ def test_a_car_aside_is_measured_by_the_guards_word_alone():
     assert post.closed()[1] == "left"
 
 
+def test_a_mark_is_answered_by_a_typed_value_too():
+    """The thermometer was dead when he marked; the next car's reading went to the one aside."""
+    post = Post(in_lane(heated_drivers=True))
+    post.arrive(1)
+    post.measure(3760)
+    post.do(events.AsideTouched("in1"))
+    post.leave(1)
+    post.do(events.AgainTouched("in1", 1, passage=1))
+    post.do(events.TemperatureTyped("in1", 1, 3830, "contact", passage=1))
+    post.arrive(2)
+    post.measure(3640)
+    assert post.readings()[-1][0] != 1
+
+
+def test_a_mark_is_answered_by_a_reading_that_is_given():
+    """He marked while the window was already open, and said then whose it was."""
+    post = Post(in_lane(heated_drivers=True))
+    post.arrive(1)
+    post.measure(3760)
+    post.do(events.AsideTouched("in1"))
+    post.leave(1)
+    post.show(3650, count=5)
+    post.do(events.AgainTouched("in1", 1, passage=1))
+    post.show(3650, count=8)
+    post.idle()
+    (loose,) = post.gate.desk.loose
+    post.do(events.ReadingAssigned(loose.number, "in1", 1, passage=1))
+    post.arrive(2)
+    post.measure(3640)
+    assert post.readings()[-1][0] != 1
+
+
 # --- Law 4 under ambiguity ------------------------------------------------------------------
 
 
