@@ -1,6 +1,6 @@
 """The one queue into the gate's one loop: bounded, and touches are never dropped.
 
-When it is full, a thermometer's samples coalesce to the newest of each device, and news from the
+When it is full, what a thermometer says coalesces to the newest of each device, and news from the
 broker waits to be said again; all else is rare and always taken.
 """
 
@@ -9,7 +9,7 @@ from collections import deque
 from time import monotonic  # noqa: TID251 - the edge: the loop sleeps here.
 from typing import Any, Final
 
-from gateway.core.events import SampleTaken
+from gateway.core.events import FacesSeen, SampleTaken
 from gateway.mqtt import Heard
 
 ITEMS_MAX: Final = 2000
@@ -20,7 +20,7 @@ class Inbox:
 
     def __init__(self, items_max: int = ITEMS_MAX) -> None:
         self._items: deque[Any] = deque()
-        self._newest: dict[str, SampleTaken] = {}
+        self._newest: dict[str, SampleTaken | FacesSeen] = {}
         self._max = items_max
         self._filled = threading.Condition()
         self.coalesced = 0
@@ -29,9 +29,11 @@ class Inbox:
     def put(self, item: Any) -> None:
         """Put an item in; never blocks."""
         with self._filled:
-            if len(self._items) < self._max or not isinstance(item, (SampleTaken, Heard)):
+            if len(self._items) < self._max or not isinstance(
+                item, (SampleTaken, FacesSeen, Heard)
+            ):
                 self._items.append(item)
-            elif isinstance(item, SampleTaken):
+            elif isinstance(item, (SampleTaken, FacesSeen)):
                 self.coalesced += item.device in self._newest
                 self._newest[item.device] = item
             else:

@@ -11,14 +11,12 @@ from drivers.errors import PortRefused
 from drivers.framing import Refusal, cut
 from gateway.core.events import DeviceStateChanged
 from gateway.devices import barrier
-from gateway.devices.barrier import Barriers, Gate
-from gateway.devices.hubs import Hubs
 from gateway.devices.tables import BarrierSettings
-from tests.drivers.lines import WAIT_S, Heard, Wire
+from tests.drivers.lines import WAIT_S, Wire
+from tests.drivers.running import PULSE_S
 
 LCUS = declared("lcus", Barrier)
 COIL = declared("modbus_coil", Barrier)
-PULSE_S = 0.2
 
 
 def until(met, told=()) -> None:
@@ -62,29 +60,6 @@ class Board:
         until(lambda: met(self.contacts()), self.told)
 
 
-@pytest.fixture
-def heard():
-    return Heard()
-
-
-@pytest.fixture
-def made(heard):
-    """Start barriers that are stopped after the test, and that must not have failed."""
-    running, failures = [], []
-
-    def start(driver: str, port: str, *, pulse_s: float = PULSE_S, **lanes: int) -> Barriers:
-        settings = BarrierSettings(name="b1", driver=driver, port=port, pulse_s=pulse_s)
-        gates = [Gate(lane, "b1", channel) for lane, channel in (lanes or {"in1": 1}).items()]
-        running.append(Barriers([settings], gates, heard, failures.append, Hubs()))
-        running[-1].start()
-        return running[-1]
-
-    yield start
-    for each in running:
-        each.stop()
-    assert not failures
-
-
 def reached(state: str, reason: str = ""):
     return lambda events: (
         [(e.state, e.reason) for e in events if isinstance(e, DeviceStateChanged)][-1:]
@@ -93,10 +68,10 @@ def reached(state: str, reason: str = ""):
 
 
 @pytest.mark.parametrize("driver", ["lcus", "modbus_coil"])
-def test_a_pulse_presses_and_lets_go(driver, heard, made):
+def test_a_pulse_presses_and_lets_go(driver, heard, relay):
     wire = Wire()
     board = Board(declared(driver, Barrier), wire)
-    barriers = made(driver, wire.path)
+    barriers = relay(driver, wire.path)
     heard.wait(reached("ok"))
     board.until(lambda told: told == [(1, False)])
     barriers.pulse("in1", time.monotonic())
@@ -113,10 +88,10 @@ def test_pulses_are_long_enough_for_a_relays_controller():
         msgspec.convert(settings, BarrierSettings)
 
 
-def test_two_orders_at_once_are_one_pulse_and_two_lanes_are_two(heard, made):
+def test_two_orders_at_once_are_one_pulse_and_two_lanes_are_two(heard, relay):
     wire = Wire()
     board = Board(LCUS, wire)
-    barriers = made("lcus", wire.path, in1=1, out1=2)
+    barriers = relay("lcus", wire.path, in1=1, out1=2)
     heard.wait(reached("ok"))
     now = time.monotonic()
     for lane in ("in1", "in1", "out1", "in1"):
@@ -126,19 +101,19 @@ def test_two_orders_at_once_are_one_pulse_and_two_lanes_are_two(heard, made):
     wire.unplug()
 
 
-def test_a_lane_without_a_barrier_is_opened_by_hand(made, caplog):
+def test_a_lane_without_a_barrier_is_opened_by_hand(relay, caplog):
     wire = Wire()
-    barriers = made("lcus", wire.path)
+    barriers = relay("lcus", wire.path)
     with caplog.at_level("INFO"):
         barriers.pulse("foot1", time.monotonic())
     assert "Open by hand" in caplog.text
     wire.unplug()
 
 
-def test_a_pulse_expires(heard, made, tmp_path, caplog):
+def test_a_pulse_expires(heard, relay, tmp_path, caplog):
     """Whoever it was for is gone: a relay that comes back later opens for nobody."""
     link = tmp_path / "relay"
-    barriers = made("lcus", str(link))
+    barriers = relay("lcus", str(link))
     heard.wait(reached("lost", "missing"))
     barriers.pulse("in1", time.monotonic() - barrier.EXPIRES_S - 0.1)
     wire = Wire()
@@ -152,10 +127,10 @@ def test_a_pulse_expires(heard, made, tmp_path, caplog):
     wire.unplug()
 
 
-def test_a_pulse_within_its_time_outlives_a_plug(heard, made, tmp_path, monkeypatch):
+def test_a_pulse_within_its_time_outlives_a_plug(heard, relay, tmp_path, monkeypatch):
     monkeypatch.setattr(barrier, "EXPIRES_S", WAIT_S)  # The machine may be busy.
     link = tmp_path / "relay"
-    barriers = made("lcus", str(link))
+    barriers = relay("lcus", str(link))
     heard.wait(reached("lost", "missing"))
     wire = Wire()
     board = Board(LCUS, wire)
@@ -165,22 +140,22 @@ def test_a_pulse_within_its_time_outlives_a_plug(heard, made, tmp_path, monkeypa
     wire.unplug()
 
 
-def test_whoever_starts_lets_go_first_and_presses_nothing(heard, made):
+def test_whoever_starts_lets_go_first_and_presses_nothing(heard, relay):
     """A process that died with the contact pressed: the next one lets go and repeats nothing."""
     wire = Wire()
     board = Board(LCUS, wire)
     wire.send(b"")  # the line is there, and nobody has ordered anything
-    made("lcus", wire.path, in1=1, out1=3)
+    relay("lcus", wire.path, in1=1, out1=3)
     board.until(lambda told: len(told) == 2)
     heard.wait(reached("ok"))
     assert sorted(board.contacts()) == [(1, False), (3, False)]
     wire.unplug()
 
 
-def test_stopping_lets_go(heard, made):
+def test_stopping_lets_go(heard, relay):
     wire = Wire()
     board = Board(LCUS, wire)
-    barriers = made("lcus", wire.path, pulse_s=3.0)
+    barriers = relay("lcus", wire.path, pulse_s=3.0)
     heard.wait(reached("ok"))
     barriers.pulse("in1", time.monotonic())
     board.until(lambda told: told[-1:] == [(1, True)])
@@ -189,11 +164,11 @@ def test_stopping_lets_go(heard, made):
     wire.unplug()
 
 
-def test_a_relay_that_does_not_confirm_is_said_and_found_again(heard, made):
+def test_a_relay_that_does_not_confirm_is_said_and_found_again(heard, relay):
     """F32."""
     wire = Wire()
     board = Board(COIL, wire)
-    barriers = made("modbus_coil", wire.path)
+    barriers = relay("modbus_coil", wire.path)
     heard.wait(reached("ok"))
     board.answers = False
     barriers.pulse("in1", time.monotonic())
@@ -207,11 +182,11 @@ def test_a_relay_that_does_not_confirm_is_said_and_found_again(heard, made):
     wire.unplug()
 
 
-def test_our_own_echo_is_no_confirmation(heard, made):
+def test_our_own_echo_is_no_confirmation(heard, relay):
     """F30: an adapter that hands our bytes back, and no relay behind it."""
     wire = Wire()
     board = Board(COIL, wire, answers=False, echoes=True)
-    made("modbus_coil", wire.path)
+    relay("modbus_coil", wire.path)
     heard.wait(reached("faulty", "no_echo"))
     assert board.presses() == []
     wire.unplug()
@@ -247,12 +222,12 @@ def test_nothing_a_relay_is_told_closes_a_barrier(driver):
     relay.close()
 
 
-def test_an_unplugged_relay_is_said_and_opened_again(heard, made, tmp_path):
+def test_an_unplugged_relay_is_said_and_opened_again(heard, relay, tmp_path):
     link = tmp_path / "relay"
     first, second = Wire(), Wire()
     link.symlink_to(first.path)
     Board(LCUS, first)
-    made("lcus", str(link))
+    relay("lcus", str(link))
     heard.wait(reached("ok"))
     link.unlink()
     first.unplug()
@@ -279,14 +254,9 @@ def pins():
 
 
 @pytest.mark.parametrize(("options", "rest"), [({}, 0), ({"active": "low"}, 1)])
-def test_a_line_is_pressed_and_let_go(pins, heard, options, rest):
-    failures: list = []
-    settings = BarrierSettings(
-        name="b1", driver="gpio_line", port="gpio://17", pulse_s=PULSE_S, options=options
-    )
+def test_a_line_is_pressed_and_let_go(pins, heard, relay, options, rest):
     pin = pins.pin(17)
-    barriers = Barriers([settings], [Gate("in1", "b1", 1)], heard, failures.append, Hubs())
-    barriers.start()
+    barriers = relay("gpio_line", "gpio://17", options=options)
     heard.wait(reached("ok"))
     assert (pin.function, pin.state) == ("output", rest)
     pin.clear_states()
@@ -294,7 +264,6 @@ def test_a_line_is_pressed_and_let_go(pins, heard, options, rest):
     until(lambda: [state.state for state in pin.states] == [rest, 1 - rest, rest])
     assert pin.states[2].timestamp >= PULSE_S - 0.05
     barriers.stop()
-    assert not failures
     assert pin.function == "input", "the line is given back"
 
 

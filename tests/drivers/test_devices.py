@@ -16,31 +16,10 @@ from gateway.core.events import DeviceStateChanged, SampleTaken
 from gateway.devices import devices
 from gateway.devices.devices import Line, SerialDevices
 from gateway.devices.lines import REASONS, LineWatch
-from tests.drivers.lines import Heard, Wire
+from tests.drivers.lines import Wire
 
 GY = load("gy_mcu90614", Thermometer)
 FRAME = GY.write_frame(Sample(3650, 2130))
-
-
-@pytest.fixture
-def heard():
-    return Heard()
-
-
-@pytest.fixture
-def listening(heard):
-    """Start devices that are stopped after the test, and that must not have failed."""
-    running, failures = [], []
-
-    def start(*lines: Line) -> SerialDevices:
-        running.append(SerialDevices(lines, heard, failures.append))
-        running[-1].start()
-        return running[-1]
-
-    yield start
-    for each in running:
-        each.stop()
-    assert not failures
 
 
 def states(events) -> list[tuple[str, str]]:

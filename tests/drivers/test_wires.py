@@ -12,34 +12,14 @@ from drivers.ports import open_port
 from drivers.reader import Reader, Scan
 from drivers.thermometer import Sample, Thermometer
 from gateway.core.events import DeviceStateChanged, PassPresented, PresenceChanged, SampleTaken
-from gateway.devices.devices import Line, SerialDevices
+from gateway.devices.devices import Line
 from gateway.devices.ears import DistanceEar, ReaderEar
 from gateway.devices.hearing import recognise, speaking
-from tests.drivers.lines import Heard, Wire
+from tests.drivers.lines import Wire
 
 GY = declared("gy_mcu90614", Thermometer)
 GY_53 = declared("gy_53", Distance)
 FRAME = GY.write_frame(Sample(3650, 2130))
-
-
-@pytest.fixture
-def heard():
-    return Heard()
-
-
-@pytest.fixture
-def listening(heard):
-    running, failures = [], []
-
-    def start(*lines: Line) -> SerialDevices:
-        running.append(SerialDevices(lines, heard, failures.append))
-        running[-1].start()
-        return running[-1]
-
-    yield start
-    for each in running:
-        each.stop()
-    assert not failures
 
 
 def states(events, device: str) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ import pytest
 from nacl.public import PrivateKey, SealedBox
 
 from gateway import clock, seal, systemd
-from gateway.core.events import NextTouched, SampleTaken
+from gateway.core.events import FacesSeen, NextTouched, SampleTaken
 from gateway.desk import Desk, Note
 from gateway.errors import SecretMissing, SettingsRefused
 from gateway.inbox import Inbox
@@ -225,6 +225,20 @@ def test_when_the_queue_is_full_samples_coalesce_and_touches_stay():
     assert inbox.dropped == 9
     assert inbox.coalesced > 0
     assert inbox.take(0) == []
+
+
+def test_a_fast_array_fills_no_queue():
+    inbox = Inbox(items_max=3)
+    for picture in range(1000):
+        inbox.put(FacesSeen("a1", picture % 2, picture))
+        inbox.put(FacesSeen("a2", 1, picture))
+        inbox.put(sample("t1", picture))
+    items = inbox.take(0)
+    assert len(items) == 6
+    assert {item for item in items if getattr(item, "taken_s", 0) == 999} == {
+        FacesSeen("a1", 1, 999), FacesSeen("a2", 1, 999)
+    }  # fmt: skip
+    assert items[-1] == sample("t1", 999)
 
 
 # --- Starts ---------------------------------------------------------------------------------

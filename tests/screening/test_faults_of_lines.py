@@ -18,38 +18,17 @@ from drivers.reader import Reader, Scan
 from drivers.thermometer import Sample, Thermometer
 from gateway.core import events
 from gateway.devices import port_thread
-from gateway.devices.barrier import Barriers, Gate
-from gateway.devices.devices import Line, SerialDevices
+from gateway.devices.devices import Line
 from gateway.devices.ears import ReaderEar
-from gateway.devices.hubs import Hubs
 from gateway.devices.lines import REASONS
 from gateway.devices.tables import BarrierSettings
 from tests.core.post import Post, in_lane
-from tests.drivers.lines import Heard, Wire
+from tests.drivers.lines import Wire
 
 ROOT = Path(__file__).parents[2]
 GY = declared("gy_mcu90614", Thermometer)
 FRAME = GY.write_frame(Sample(3650, 2130))
 EACH = [*range(1, 33), 37]
-
-
-@pytest.fixture
-def heard():
-    return Heard()
-
-
-@pytest.fixture
-def listening(heard):
-    running, failures = [], []
-
-    def start(*lines: Line) -> None:
-        running.append(SerialDevices(lines, heard, failures.append))
-        running[-1].start()
-
-    yield start
-    for each in running:
-        each.stop()
-    assert not failures
 
 
 def said(events_, state: str, reason: str) -> bool:
@@ -202,14 +181,12 @@ def test_f30_an_array_whose_first_rows_slipped_is_refused_and_the_next_is_right(
     assert any(isinstance(one, Refusal) for one in found)
 
 
-def test_f32_a_relay_that_does_not_confirm_is_an_actuator_fault_and_no_pulse_is_too_short():
-    wire, heard, failures = Wire(), Heard(), []
-    relay = BarrierSettings(name="b1", driver="modbus_coil", port=wire.path)
-    running = Barriers([relay], [Gate("in1", "b1", 1)], heard, failures.append, Hubs())
-    running.start()
+def test_f32_a_relay_that_does_not_confirm_is_an_actuator_fault_and_no_pulse_is_too_short(
+    heard, relay
+):
+    wire = Wire()
+    relay("modbus_coil", wire.path)
     heard.wait(lambda e: said(e, "faulty", "no_echo"))
-    running.stop()
-    assert not failures
     wire.unplug()
     post = Post(in_lane(barrier="b1"))
     for event in heard.of(events.DeviceStateChanged):
