@@ -140,7 +140,7 @@ def names(kind: type[Device] = Device) -> tuple[str, ...]:
 
 def declared(name: str, kind: type[D]) -> D:
     """Give a driver as its file declares it; raises DriverUnknown, naming those there are."""
-    known = names(kind)
+    known = names() if kind is Driver else names(kind)
     if name not in known:
         what = getattr(kind, "kind", "device")
         raise DriverUnknown(f"no {what} driver {name!r}; there are: {', '.join(known)}")

@@ -11,12 +11,13 @@ from typing import Any, Final, TextIO
 import click
 
 from drivers.decoder import Decoder, Polling
-from drivers.driver import Driver, load
+from drivers.driver import Driver
 from drivers.errors import DriverUnknown, OptionRefused, PortLost, PortRefused
 from drivers.framing import Refusal
 from drivers.ports import Port, open_port
 from drivers.ports.protocol_replay import Chunk
 from drivers.ports.terminal import Terminal
+from gateway.devices.cli import driver_told
 
 QUIET_S: Final = 0.02
 _WHY: Final = {refusal.value for refusal in Refusal}
@@ -40,7 +41,7 @@ def capture(
 
     A device that must be asked is asked as a gate would. Exits 1 when no frame could be read.
     """
-    found = _load(driver, told)
+    found = driver_told(driver, told)
     if found.kind in PERSONAL:
         raise click.UsageError(
             f"{driver} reads passes: a capture would hold whose they are, and is not made"
@@ -83,20 +84,6 @@ def pretend(address: str, link: Path | None, seconds: float | None) -> None:
             return
 
 
-def _load(name: str, told: tuple[str, ...]) -> Driver[Any]:
-    """Load a driver with options as they stand on a command line."""
-    options = {}
-    for one in told:
-        key, is_set, value = one.partition("=")
-        if not is_set:
-            raise click.UsageError(f"--option {one}: NAME=VALUE is wanted")
-        options[key] = value
-    try:
-        return load(name, Driver, options)
-    except (DriverUnknown, OptionRefused) as error:
-        raise click.UsageError(str(error)) from error
-
-
 def _record(driver: Driver[Any], port: Port, file: TextIO, seconds: float) -> Counter[str]:
     """Write each chunk with its moment, as it comes; what is written stays, whatever happens."""
     decoder: Decoder[Any] = Decoder(driver)
@@ -106,6 +93,9 @@ def _record(driver: Driver[Any], port: Port, file: TextIO, seconds: float) -> Co
     def note(content: bytes, *, is_sent: bool) -> None:
         file.write(Chunk(now - began_s, content, is_sent).written())
         file.flush()
+
+    def count(found: list[Any]) -> None:
+        counts.update(one.value if isinstance(one, Refusal) else "read" for one in found)
 
     try:
         while now - began_s < seconds:
@@ -117,12 +107,12 @@ def _record(driver: Driver[Any], port: Port, file: TextIO, seconds: float) -> Co
             if chunk:
                 note(chunk, is_sent=False)
             counts["bytes"] += len(chunk)
-            for found in decoder.feed(chunk, quiet=not chunk):
-                counts[found.value if isinstance(found, Refusal) else "read"] += 1
+            count(decoder.feed(chunk, quiet=not chunk))
     except KeyboardInterrupt:
         pass
     except PortLost as error:
         click.echo(f"gateway: {error}", err=True)
     finally:
         port.close()
+    count(decoder.feed(b"", quiet=True))
     return counts

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from drivers.driver import Device, Driver, declared, names
-from drivers.errors import DriverUnknown
+from drivers.driver import Device, Driver, declared, load, names
+from drivers.errors import DriverUnknown, OptionRefused
 from drivers.framing import Piece, Refusal, cut
 
 
@@ -33,16 +33,14 @@ def drivers(*, as_json: bool) -> None:
 @click.command("decode")
 @click.argument("driver")
 @click.argument("hexes", metavar="HEX...", nargs=-1, required=True)
+@click.option("--option", "told", multiple=True, metavar="NAME=VALUE", help="Of the driver.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a frame, a line each.")
-def decode(driver: str, hexes: tuple[str, ...], *, as_json: bool) -> None:
+def decode(driver: str, hexes: tuple[str, ...], told: tuple[str, ...], *, as_json: bool) -> None:
     """Say what bytes in HEX mean to a DRIVER.
 
     Exits 1 when anything in them is refused or left over, 2 when they are no hex.
     """
-    try:
-        found = declared(driver, Driver)
-    except DriverUnknown as error:
-        raise click.UsageError(str(error)) from error
+    found = driver_told(driver, told, as_it_is=not told)
     digits = "".join("".join(hexes).split())
     if len(digits) % 2:
         raise click.UsageError(f"HEX holds what is no byte: {len(digits)} digits, an odd number")
@@ -61,6 +59,23 @@ def decode(driver: str, hexes: tuple[str, ...], *, as_json: bool) -> None:
         click.echo("HEX holds no bytes", err=True)
     if not pieces or any(isinstance(piece.found, Refusal) for piece in pieces):
         sys.exit(1)
+
+
+def driver_told(name: str, told: tuple[str, ...], *, as_it_is: bool = False) -> Driver[Any]:
+    """Load a driver with options as they stand on a command line.
+
+    `as_it_is`: without options, even where a gate would need some; to find out which.
+    """
+    options = {}
+    for one in told:
+        key, is_set, value = one.partition("=")
+        if not is_set:
+            raise click.UsageError(f"--option {one}: NAME=VALUE is wanted")
+        options[key] = value
+    try:
+        return declared(name, Driver) if as_it_is else load(name, Driver, options)
+    except (DriverUnknown, OptionRefused) as error:
+        raise click.UsageError(str(error)) from error
 
 
 @click.command("detect")

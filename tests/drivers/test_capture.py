@@ -105,6 +105,13 @@ def test_a_polled_capture_answers_when_it_is_asked(tmp_path):
     assert values(found)[-1] == driver.sample(3650, 2370)
 
 
+def test_the_last_frame_before_the_plug_is_pulled_is_counted(tmp_path):
+    file, frame = tmp_path / "x.capture", "5a5a45040c780d19a7"
+    file.write_text("".join(f"0.{number:02d} {frame}\n" for number in range(5)))
+    done = run("gy_mcu90614", f"replay://{file}", "--out", tmp_path / "y.capture")
+    assert "45 bytes, 5 frames read" in done.output
+
+
 def test_a_device_is_pretended_on_a_line_that_a_name_leads_to(tmp_path):
     link = tmp_path / "thermometer"
     child = subprocess.Popen(

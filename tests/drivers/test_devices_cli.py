@@ -5,7 +5,8 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from drivers.driver import names
+from drivers.driver import load, names
+from drivers.thermometer import Sample, Thermometer
 from gateway.devices.cli import decode, drivers
 
 
@@ -43,6 +44,28 @@ def test_lines_are_decoded():
     assert (done.exit_code, "object 36.50 °C" in done.output) == (0, True)
 
 
+def test_a_frame_is_decoded_as_the_site_set_its_device(tmp_path):
+    """An address, an order of values, a template, a map: what the driver alone cannot know."""
+    swapped = run(decode, "cjmcu_90614", "--option", "first=ambient", "666601040c780d197b")
+    assert "object 33.53 °C, ambient 31.92 °C" in swapped.output
+    line = run(
+        decode, "ascii_line", "--option", "template=T={object} A={ambient}",
+        b"T=36.50 A=21.00\r\n".hex(),
+    )  # fmt: skip
+    assert "object 36.50 °C, ambient 21.00 °C" in line.output
+    registers = tmp_path / "sensor.toml"
+    registers.write_text(
+        'model = "x"\nsource = "y"\nslave = 2\n'
+        "[object]\nfunction = 4\naddress = 0\nstep_centi_c = 10\n"
+        "[ambient]\nfunction = 4\naddress = 1\nstep_centi_c = 10\n"
+    )
+    driver = load("modbus", Thermometer, {"map": str(registers)})
+    frame = driver.write_frame(Sample(3650, 2410)).hex()
+    assert run(decode, "modbus", frame).exit_code == 1
+    done = run(decode, "modbus", "--option", f"map={registers}", frame)
+    assert "object 36.50 °C, ambient 24.10 °C" in done.output
+
+
 @pytest.mark.parametrize(
     ("hexes", "reason"),
     [
@@ -67,6 +90,9 @@ def test_what_is_refused_is_said_and_exits_1(hexes, reason):
         (("gy_mcu90614", "5g"), "no byte"),
         (("gy_mcu90614",), "Missing argument"),
         (("gy_mcu90614", "00", "--jsn"), "No such option"),
+        (("gpio_line", "00"), "gpio_line has no frames"),
+        (("cjmcu_90614", "00", "--option", "first=x"), "object or ambient is wanted"),
+        (("cjmcu_90614", "00", "--option", "first"), "NAME=VALUE is wanted"),
     ],
 )
 def test_wrong_use_exits_2(arguments, words):
