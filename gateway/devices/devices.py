@@ -154,6 +154,7 @@ class SerialDevice(PortThread):
                 bytes_framed=decoder.bytes_framed - framed,
                 accepted=accepted,
                 refused=refused,
+                held=decoder.held,
             )
 
     def _judged(self, verdict: Verdict) -> None:

@@ -79,11 +79,14 @@ class LineWatch:
         self._opened_s = opened_s
         self._heard_s = self._sampled_s = opened_s
         self._tallies: deque[_Tally] = deque()
+        self._held = 0
 
     def heard(
-        self, now: float, *, bytes_in: int, bytes_framed: int, accepted: int, refused: int
-    ) -> None:
-        """Count what came at a moment."""
+        self, now: float, *, bytes_in: int, bytes_framed: int, accepted: int, refused: int,
+        held: int = 0,
+    ) -> None:  # fmt: skip
+        """Count what came at a moment; `held` of all bytes may still become a frame."""
+        self._held = held
         if not self._tallies or now - self._tallies[-1].since_s >= 1.0:
             self._tallies.append(_Tally(now))
         tally = self._tallies[-1]
@@ -92,6 +95,8 @@ class LineWatch:
         tally.accepted += accepted
         tally.refused += refused
         if bytes_in:
+            if now - self._heard_s > self._silent_s:
+                self._sampled_s = now  # It begins to speak: a first frame takes its time.
             self._heard_s = now
         if accepted:
             self._sampled_s = now
@@ -117,7 +122,7 @@ class LineWatch:
 
     def _misread(self, now: float) -> bool:
         late = [tally for tally in self._tallies if now - tally.since_s <= BAUD_S]
-        bytes_in = sum(tally.bytes_in for tally in late)
+        bytes_in = sum(tally.bytes_in for tally in late) - self._held
         framed = sum(tally.bytes_framed for tally in late)
         if self._slips and sum(tally.refused for tally in late) <= self._slips:
             return False

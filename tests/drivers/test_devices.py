@@ -7,12 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import cycle
 
 import pytest
 
 from drivers.driver import load
 from drivers.thermometer import Sample, Thermometer
-from gateway.core.events import DeviceStateChanged, SampleTaken
+from gateway.core.events import DeviceStateChanged, FacesSeen, SampleTaken
 from gateway.devices import devices
 from gateway.devices.devices import Line, SerialDevices
 from gateway.devices.lines import REASONS, LineWatch
@@ -87,6 +88,20 @@ def test_f28_a_wrong_baud_is_said_in_words(heard, listening, caplog):
     assert not heard.of(SampleTaken)
     assert running.health()[0].refusals["header"] > 3
     assert any("baud" in record.message for record in caplog.records)
+    wire.unplug()
+
+
+def test_an_array_that_begins_late_is_not_taken_for_garbage(heard, listening):
+    """Its picture takes a while: what may still become a frame says nothing of the speed."""
+    wire, array = Wire(), load("gy_mcu90640", Thermometer)
+    frame = array.write_frame(Sample(3480, 2130, faces=1))
+    halves = cycle((frame[:800], frame[800:]))
+    listening(Line("a1", "gy_mcu90640", wire.path))
+    heard.wait(reached("silent", "no_bytes"))
+    wire.talk(lambda: next(halves), 0.3)
+    heard.wait(reached("ok"))
+    assert states(heard.events) == [("silent", "no_bytes"), ("ok", "")]
+    assert {one.faces for one in heard.of(FacesSeen)} == {1}
     wire.unplug()
 
 
