@@ -20,7 +20,7 @@ CHANGSHA: Final = "Changsha, March 2020: 37.7, a minute later 34.2, released"
 JJF: Final = "JJF 1107-2003 and JJG 1164-2019, as cited 2020-02-27: forehead 0.3 C"
 NIM: Final = "NIM's field check: forehead against axilla, 0.5 C"
 OURS: Final = "proposal, for ten samples a second"
-DIE: Final = "proposal: outside it the frame is wrong, not the weather"
+DIE: Final = "proposal: outside it the sensor is wrong, not the weather"
 
 
 class Told(NamedTuple):
@@ -140,8 +140,12 @@ class Limits:
     stuck_distance_mm: int = setting(
         20, 1, 1000, "a flat line while the distance moves so far is stuck too", OURS
     )
-    die_centi_c_min: int = setting(-4000, -5500, 0, "a colder die is refused", DIE)
-    die_centi_c_max: int = setting(6000, 3000, 12_500, "a hotter die is refused", DIE)
+    die_centi_c_min: int = setting(
+        -4000, -5500, 0, "a colder die is refused, and SENSOR_FAULT", DIE
+    )
+    die_centi_c_max: int = setting(
+        6000, 3000, 12_500, "a hotter die is refused, and SENSOR_FAULT", DIE
+    )
     die_change_centi_c: int = setting(
         500, 50, 5000, "a die that moves so far is warming: no decision",
         "ETRS checklist, PMC8654479: stability; stricter than 5 C a minute, for F5's 8 C in 2 min",

@@ -225,7 +225,7 @@ def _begin(samples: tuple[SampleTaken, ...], close: bool, limits: Limits) -> Ope
 def _fill(current: Open, last: SampleTaken | None, sample: SampleTaken, limits: Limits) -> Open:
     """Add a sample to an open window, or count it as rejected."""
     value, distances = sample.object_centi_c, current.distances
-    refused = not limits.die_centi_c_min <= sample.ambient_centi_c <= limits.die_centi_c_max
+    refused = not _is_sound(sample.ambient_centi_c, limits)
     flat = current.flat
     if last is not None:
         step = value - last.object_centi_c
@@ -244,6 +244,11 @@ def _fill(current: Open, last: SampleTaken | None, sample: SampleTaken, limits: 
         current.began_s, (*current.accepted, value), current.first_s, sample.taken_s,
         current.rejected, distances, flat, current.close,
     )  # fmt: skip
+
+
+def _is_sound(die_centi_c: int, limits: Limits) -> bool:
+    """Say whether a sensor can work at this temperature of its own."""
+    return limits.die_centi_c_min <= die_centi_c <= limits.die_centi_c_max
 
 
 def _stuck(device: str, began_s: float, ended_s: float) -> Window:
@@ -272,6 +277,9 @@ def _finish(meter: Meter, current: Open, limits: Limits, ended_s: float | None =
         current.flat and moved_mm >= limits.stuck_distance_mm
     ):
         flags = (*flags, "stuck")
+        return window("SENSOR_FAULT")
+    if meter.last is not None and not _is_sound(meter.last.ambient_centi_c, limits):
+        flags = (*flags, "die")
         return window("SENSOR_FAULT")
     span_s = current.last_s - current.first_s
     if len(accepted) < limits.accepted_samples_min or span_s < limits.accepted_span_s_min:

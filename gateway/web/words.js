@@ -273,7 +273,7 @@ const EN = {
   clock_name: "Clock",
   disk: { ok: "OK", low: "Nearly full", full: "Full", unwritable: "Not writable" },
   disk_name: "Disk",
-  device_state: { ok: "OK", silent: "silent", faulty: "faulty", lost: "unplugged" },
+  device_state: { ok: "OK", silent: "silent", faulty: "faulty", lost: "lost" },
   device_kind: {
     journal: "Journal", thermometer: "Thermometer", array: "Array", camera: "Camera", distance: "Distance", loop: "Loop",
     reader: "Reader", barrier: "Barrier",

@@ -94,6 +94,13 @@ def test_f13_a_flat_line_while_the_distance_changes_is_a_fault():
     assert "stuck" in window.flags
 
 
+@pytest.mark.parametrize("die", [-4100, 6100])
+def test_a_die_that_no_sensor_works_at_is_a_fault(die):
+    (window,) = Line().idle().take(*good(3640), *[1800] * 5, die=die).windows
+    assert (window.outcome, window.raw_centi_c) == ("SENSOR_FAULT", None)
+    assert "die" in window.flags
+
+
 def test_f20_a_sample_that_waited_is_worth_nothing():
     line = Line().idle()
     stale = SampleTaken("t1", 3650, 1900, line.now - 30.0)

@@ -112,6 +112,9 @@ DIFFER = person(
     1, "INCONCLUSIVE", 3420, attempts=2, earlier_centi_c=[3770], next="again", wait_s=4.0
 )
 HEATED = person(1, "INVALID_HOT", 3800, next="wait", wait_s=287.0)
+THIRD = person(
+    1, "RECHECK", 3720, attempts=3, earlier_centi_c=[3715, 3710], next="contact", wait_s=0.0
+)
 UNSTEADY = person(1, "UNSTABLE", None, raw_centi_c=None, next="steady")
 CONFIRMED = person(
     1, "FEVER_CONFIRMED", 3860, attempts=3, earlier_centi_c=[3790, 3800], next="handover"
@@ -225,6 +228,9 @@ STATES: dict[str, dict] = {
         ),
         alerts=FIVE_ALERTS,
         status=TROUBLE,
+    ),
+    "third": view(
+        lane(now=passage("recheck", [THIRD], reasons=["near_threshold"], next=["contact"]))
     ),
     "hot": view(lane(now=passage("recheck", [HEATED], reasons=["too_hot"], next=["wait"]))),
     "inconclusive": view(
