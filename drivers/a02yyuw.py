@@ -11,7 +11,8 @@ Frame, 4 bytes, big-endian millimetres; sent by itself, about ten times a second
   says when it finds nothing at all
 - C: checksum, low byte of the sum of all bytes before it
 
-A data byte may itself be FF.
+A data byte may itself be FF. Then the frame is lost if the next one makes a right frame with it,
+whose distance is at least 769 mm less: once in such a jump, and never while the distance stays.
 """
 
 import struct
@@ -42,7 +43,7 @@ def write_frame(value: Range) -> bytes:
 
 
 DRIVER = Distance(
-    model="A02YYUW",
+    model="A02YYUW, ME007YS",
     baud=9600,
     source="DFRobot SEN0311, SEN0312; ESPHome a02yyuw",
     mark="C",

@@ -119,7 +119,7 @@ def configure(options: Mapping[str, str]) -> Reader:
 
 
 DRIVER = Reader(
-    model="GM65",
+    model="GM65, GM805, M3Y",
     baud=9600,
     source="maker's manual; bezahl-online/gm65; Amperstrand/gm65-scanner",
     mark="C",

@@ -45,7 +45,7 @@ def write_frame(value: Range) -> bytes:
 
 
 DRIVER = Distance(
-    model="GY-53",
+    model="GY-53, GY-56",
     baud=9600,
     source="maker's protocol text; two public drivers",
     mark="C",

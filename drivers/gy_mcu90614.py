@@ -52,7 +52,7 @@ def write_frame(sample: Sample) -> bytes:
 
 
 DRIVER = Thermometer(
-    model="GY-MCU90614",
+    model="GY-MCU90614, GY-MCU90615",
     baud=9600,
     integrity="checksum",
     odds=1 / 256,

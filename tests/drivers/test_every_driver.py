@@ -63,7 +63,7 @@ def test_drivers_are_found_by_their_files():
 
 def test_a_driver_added_as_one_file_is_found_with_no_other_change(tmp_path, monkeypatch):
     text = Path(drivers.__path__[0], "gy_mcu90614.py").read_text()
-    (tmp_path / "gy_new.py").write_text(text.replace("GY-MCU90614", "GY-NEW"))
+    (tmp_path / "gy_new.py").write_text(text.replace("GY-MCU90614, GY-MCU90615", "GY-NEW"))
     monkeypatch.setattr(drivers, "__path__", [*drivers.__path__, str(tmp_path)])
     assert "gy_new" in names(Thermometer)
     found = load("gy_new", Thermometer)

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from drivers.decoder import Decoder
 from drivers.distance import Distance, Range
 from drivers.driver import Driver, declared
 from drivers.ports import open_port
@@ -84,6 +85,32 @@ def test_every_pretended_sensor_sees_who_comes(driver, heard, listening):
     listening(distance(f"sim://{driver}?every_s=2&for_s=1&rate_hz=50", driver))
     heard.wait(lambda events: len(felt(events)) >= 3)
     assert felt(heard.events)[:3] in ([True, False, True], [False, True, False])
+
+
+@pytest.mark.parametrize("driver", ["gy_53", "a02yyuw", "tfmini"])
+def test_no_distance_that_stays_is_lost_to_a_header_among_its_bytes(driver):
+    driver = declared(driver, Distance)
+    for range_mm in driver.ranges_mm:
+        assert heard_of(driver, *[range_mm] * 4) == [range_mm] * 4
+
+
+def test_a_jump_behind_a_byte_that_is_a_header_costs_one_frame_at_most():
+    """The A02YYUW opens with FF alone, and a distance may end in it."""
+    driver, lost = declared("a02yyuw", Distance), set()
+    for before in range(0x00FF, 4501, 0x100):
+        for after in range(31, 4501, 10):
+            found = heard_of(driver, before, after, after)
+            assert found in ([before, after, after], [after, after])
+            if len(found) == 2:
+                lost.add(before - after)
+    assert min(lost) >= 769, "no car comes so far nearer in a tenth of a second and stays unseen"
+
+
+def heard_of(driver: Distance, *ranges_mm: int) -> list[int]:
+    decoder = Decoder(driver)
+    frames = b"".join(driver.write_frame(Range(range_mm)) for range_mm in ranges_mm)
+    found = decoder.feed(frames) + decoder.feed(b"", quiet=True)
+    return [one.range_mm for one in found if isinstance(one, Range)]
 
 
 # --- Readers ---------------------------------------------------------------------------------
