@@ -42,7 +42,9 @@ ID = bytes.fromhex("4d323301")
 """Of the pretended module."""
 
 
-def read_frame(frame: bytes, number: bytes = b"") -> Sample | Refusal:
+def read_frame(
+    frame: bytes, number: bytes = b"", face: pictures.Face = pictures.FACE
+) -> Sample | Refusal:
     """Read a picture: length, header, the module's number if it is known, range, in that order."""
     if len(frame) != LENGTH:
         return Refusal.LENGTH
@@ -52,7 +54,7 @@ def read_frame(frame: bytes, number: bytes = b"") -> Sample | Refusal:
     if not all(value in VALUES for value in values):
         return Refusal.RANGE
     *pixels, ambient = ((value - ZERO) * 10 for value in values)
-    seen = pictures.look(pixels, WIDTH)
+    seen = pictures.look(pixels, WIDTH, face)
     return Sample(seen.shown_centi_c, ambient, faces=seen.faces)
 
 
@@ -64,7 +66,10 @@ def write_frame(sample: Sample, number: bytes = ID) -> bytes:
 
 
 def configure(options: Mapping[str, str]) -> Thermometer:
-    """Demand the module's number in every frame."""
+    """Demand the module's number in every frame, if it is told; take what counts as a face."""
+    face = pictures.told(options)
+    if "id" not in options:
+        return replace(DRIVER, read_frame=partial(read_frame, face=face))
     try:
         number = bytes.fromhex(options["id"])
     except ValueError:
@@ -73,7 +78,7 @@ def configure(options: Mapping[str, str]) -> Thermometer:
         raise OptionRefused(f"id = {options['id']!r}: eight hex digits are wanted, as 4d323301")
     return replace(
         DRIVER,
-        read_frame=partial(read_frame, number=number),
+        read_frame=partial(read_frame, number=number, face=face),
         write_frame=partial(write_frame, number=number),
     )
 
@@ -97,7 +102,10 @@ DRIVER = Thermometer(
     polls=(POLL,),
     poll_s=0.3,
     agreement=Agreement(samples=2, among=3, within=50),
-    options={"id": "the module's number, eight hex digits: an answer of another is refused"},
+    options={
+        "id": "the module's number, eight hex digits: an answer of another is refused",
+        **pictures.OPTIONS,
+    },
     configure=configure,
     examples=(
         Example("computed by the apps' rule", _COMPUTED, Sample(3650, 2130, faces=0)),

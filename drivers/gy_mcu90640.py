@@ -18,6 +18,9 @@ never set from here. A public driver reads 1544 bytes at once and never finds ba
 """
 
 import struct
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 
 from drivers import pictures
 from drivers.framing import Refusal
@@ -33,7 +36,7 @@ AMBIENT_CENTI_C = range(-4000, 12501)
 """The MLX90640's own limits."""
 
 
-def read_frame(frame: bytes) -> Sample | Refusal:
+def read_frame(frame: bytes, face: pictures.Face = pictures.FACE) -> Sample | Refusal:
     """Read a picture: length, header, checksum, range, in that order."""
     if len(frame) != LENGTH:
         return Refusal.LENGTH
@@ -45,7 +48,7 @@ def read_frame(frame: bytes) -> Sample | Refusal:
     *pixels, ambient_centi_c = struct.unpack_from("<769h", frame, 4)
     if ambient_centi_c not in AMBIENT_CENTI_C or not all(p in PIXEL_CENTI_C for p in pixels):
         return Refusal.RANGE
-    seen = pictures.look(pixels, WIDTH)
+    seen = pictures.look(pixels, WIDTH, face)
     return Sample(seen.shown_centi_c, ambient_centi_c, faces=seen.faces)
 
 
@@ -54,6 +57,11 @@ def write_frame(sample: Sample) -> bytes:
     pixels = pictures.draw(pictures.Seen(sample.object_centi_c, sample.faces or 0), WIDTH, HEIGHT)
     body = HEADER + struct.pack("<769h", *pixels, sample.ambient_centi_c)
     return body + struct.pack("<H", sum(struct.unpack("<771H", body)) & 0xFFFF)
+
+
+def configure(options: Mapping[str, str]) -> Thermometer:
+    """Take what counts as a face."""
+    return replace(DRIVER, read_frame=partial(read_frame, face=pictures.told(options)))
 
 
 _PIXELS = "420e" * PIXELS
@@ -71,6 +79,8 @@ DRIVER = Thermometer(
     source="module's manual; two public drivers",
     mark="C",
     is_array=True,
+    options=pictures.OPTIONS,
+    configure=configure,
     examples=(
         Example("computed by the manual's rule", _COMPUTED, Sample(3650, 2130, faces=0)),
         Example(

@@ -19,6 +19,7 @@ BEIJING: Final = "Beijing metrology institute, 2020-03-07"
 CHANGSHA: Final = "Changsha, March 2020: 37.7, a minute later 34.2, released"
 JJF: Final = "JJF 1107-2003 and JJG 1164-2019, as cited 2020-02-27: forehead 0.3 C"
 NIM: Final = "NIM's field check: forehead against axilla, 0.5 C"
+LINE: Final = "proposal: modules send ten frames a second"
 OURS: Final = "proposal, for ten samples a second"
 DIE: Final = "proposal: outside it the sensor is wrong, not the weather"
 
@@ -108,6 +109,14 @@ class Limits:
         0, 0, 150, "a covered neck is so much colder than the body",
         "Lai 2022, n = 904: cut-off at the neck 37.35",
     )  # fmt: skip
+    # The line of a device.
+    silent_s: float = setting(
+        2.0, 0.5, 60, "without a frame a device is silent (SENSOR_FAULT)", LINE
+    )  # fmt: skip
+    spoilt_pct: int = setting(
+        5, 1, 50, "more spoilt frames of a hundred are a faulty device (SENSOR_FAULT)", LINE
+    )
+    spoilt_s: float = setting(10.0, 2, 120, "within this time", LINE)
     # Samples to a window.
     contrast_centi_c: int = setting(
         400, 50, 2000, "above the background: somebody is there, without a distance sensor", OURS

@@ -6,7 +6,7 @@ since nobody can say how old it is.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 from time import monotonic  # noqa: TID251 - the edge: a value is stamped where it comes in.
 from typing import Any, Final
@@ -21,7 +21,7 @@ from drivers.thermometer import Thermometer
 from gateway.devices.ears import Ear, ThermometerEar
 from gateway.devices.hearing import recognise
 from gateway.devices.hubs import Hubs
-from gateway.devices.lines import OK, SILENT_S, SLIPS, LineWatch, Verdict
+from gateway.devices.lines import OK, PATIENCE, SLIPS, LineWatch, Patience, Verdict
 from gateway.devices.port_thread import PortThread, Sink, Threads
 
 QUIET_S: Final = 0.04
@@ -59,19 +59,22 @@ class SerialDevices(Threads):
         sink: Sink,
         fail: Callable[[BaseException], None],
         hubs: Hubs | None = None,
+        patience: Patience = PATIENCE,
     ) -> None:
         hubs = hubs or Hubs()
-        super().__init__(tuple(SerialDevice(line, sink, fail, hubs) for line in lines))
+        super().__init__(tuple(SerialDevice(line, sink, fail, hubs, patience) for line in lines))
 
 
 class SerialDevice(PortThread):
     """One device on one port."""
 
     def __init__(
-        self, line: Line, sink: Sink, fail: Callable[[BaseException], None], hubs: Hubs
-    ) -> None:
+        self, line: Line, sink: Sink, fail: Callable[[BaseException], None], hubs: Hubs,
+        patience: Patience,
+    ) -> None:  # fmt: skip
         super().__init__(line.name, sink, fail, hubs)
         self.line = line
+        self._patience = patience
         self._driver = load(line.driver, line.kind, line.options)
         self.kind = line.kind.kind  # type: ignore[assignment]  # One of the core's words.
         self._ear = line.ear or ThermometerEar(line.name)
@@ -100,11 +103,12 @@ class SerialDevice(PortThread):
         return self._told_s != before_s
 
     def _watch(self, now: float) -> LineWatch:
-        driver = self._driver
+        driver, patience = self._driver, self._patience
         if not isinstance(driver, Reader):
-            return LineWatch(now)
-        silent_s = max(SILENT_S, POLLS_MISSED_MAX * driver.poll_s * len(driver.polls))
-        return LineWatch(now, silent_s=silent_s if driver.speaks_unasked else inf, slips=SLIPS)
+            return LineWatch(now, patience)
+        silent_s = max(patience.silent_s, POLLS_MISSED_MAX * driver.poll_s * len(driver.polls))
+        silent_s = silent_s if driver.speaks_unasked else inf
+        return LineWatch(now, replace(patience, silent_s=silent_s), slips=SLIPS)
 
     def _listen(self, port: Port) -> None:
         driver = self._driver

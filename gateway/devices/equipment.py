@@ -14,6 +14,7 @@ from gateway.devices.barrier import Barriers, Gate
 from gateway.devices.devices import Line, SerialDevices
 from gateway.devices.ears import DistanceEar, Ear, ReaderEar, ThermometerEar
 from gateway.devices.hubs import Hubs
+from gateway.devices.lines import Patience
 from gateway.devices.tables import DistanceSettings, ReaderSettings, Wired
 from gateway.inbox import Inbox
 
@@ -56,7 +57,7 @@ class Equipment:
         ]
         self._barriers = Barriers(settings.barrier, gates, inbox, ended("devices"), hubs)
         self._parts: list[Devices] = [
-            SerialDevices(_lines(settings), inbox, ended("devices"), hubs),
+            SerialDevices(_lines(settings), inbox, ended("devices"), hubs, _patience(settings)),
             self._barriers,
         ]
         self._threads = {
@@ -97,6 +98,11 @@ class Equipment:
             if now - beats[name] > BEAT_S_MAX:
                 return f"the thread {name} has hung for {now - beats[name]:.0f} s"
         return None
+
+
+def _patience(settings: Settings) -> Patience:
+    limits = settings.limits
+    return Patience(limits.silent_s, limits.spoilt_pct, limits.spoilt_s)
 
 
 def _lines(settings: Settings) -> list[Line]:

@@ -11,14 +11,12 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 State: TypeAlias = Literal["ok", "silent", "faulty", "lost"]
 
-SILENT_S: Final = 2.0
-"""Without a byte, or without a believable one."""
+SETTLING_S: Final = 2.0
+"""So long a line that was just opened is not called faulty."""
 BAUD_S: Final = 3.0
 BAUD_BYTES_MIN: Final = 16
 BAUD_FRAMED_SHARE: Final = 0.1
 """Fewer bytes than this in frames: the line is not misread now and then, it is not understood."""
-CORRUPT_S: Final = 10.0
-CORRUPT_SHARE: Final = 0.05
 CORRUPT_MIN: Final = 5
 SLIPS: Final = 2
 """A code that no pass bears is a slip of whoever held it there, and no fault of the line."""
@@ -42,7 +40,7 @@ REASONS: Final[dict[str, str]] = {
     "other_device": "Another model speaks here than the settings say: were two plugs swapped?",
     "no_echo": "The relay does not confirm what it is told: use the barrier's own button; check the"
     " relay's power, its wires and its address.",
-    "corrupt": "More than one frame in twenty is spoilt: check cable, shield, ground and power.",
+    "corrupt": "Too many frames are spoilt: check cable, shield, ground and power.",
 }
 """The line for whoever must act, by reason code."""
 
@@ -55,6 +53,20 @@ class Verdict(NamedTuple):
 
 
 OK: Final = Verdict("ok", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """What a line may do before somebody must look; the site's settings."""
+
+    silent_s: float = 2.0
+    """Without a byte, or without a believable one; infinite: silence means nothing."""
+    spoilt_pct: float = 5
+    """Of the frames of the last `spoilt_s`."""
+    spoilt_s: float = 10.0
+
+
+PATIENCE: Final = Patience()
 GONE: Final = ("unplugged", "hub")
 """Reasons that a missing port goes on with."""
 
@@ -69,11 +81,10 @@ class _Tally:
 
 
 class LineWatch:
-    """Counts by second, and judges the last ten."""
+    """Counts by second, and judges the last ones."""
 
-    def __init__(self, opened_s: float, *, silent_s: float = SILENT_S, slips: int = 0) -> None:
-        self._silent_s = silent_s
-        """How long the device may say nothing; infinite: its silence means nothing."""
+    def __init__(self, opened_s: float, patience: Patience = PATIENCE, *, slips: int = 0) -> None:
+        self._patience = patience
         self._slips = slips
         """Refusals that say nothing of the line."""
         self._opened_s = opened_s
@@ -95,7 +106,7 @@ class LineWatch:
         tally.accepted += accepted
         tally.refused += refused
         if bytes_in:
-            if now - self._heard_s > self._silent_s:
+            if now - self._heard_s > self._patience.silent_s:
                 self._sampled_s = now  # It begins to speak: a first frame takes its time.
             self._heard_s = now
         if accepted:
@@ -103,22 +114,24 @@ class LineWatch:
 
     def judge(self, now: float) -> Verdict | None:
         """Say how the device is; None: it was opened too short a while ago to tell."""
-        while self._tallies and now - self._tallies[0].since_s > CORRUPT_S:
+        while self._tallies and now - self._tallies[0].since_s > self._patience.spoilt_s:
             self._tallies.popleft()
-        if now - self._heard_s > self._silent_s:
+        if now - self._heard_s > self._patience.silent_s:
             return Verdict("silent", "no_bytes")
         accepted = sum(tally.accepted for tally in self._tallies)
         refused = sum(tally.refused for tally in self._tallies)
-        if now - self._opened_s <= SILENT_S:
+        if now - self._opened_s <= SETTLING_S:
             return OK if accepted > refused else None
         if self._misread(now):
             return Verdict("faulty", "wrong_baud")
-        if refused >= CORRUPT_MIN and refused > CORRUPT_SHARE * (accepted + refused):
+        if refused >= CORRUPT_MIN and 100 * refused > self._patience.spoilt_pct * (
+            accepted + refused
+        ):
             # Frames that are heard right and hold nothing to believe: the device, not the cable.
             return Verdict("faulty", "corrupt" if accepted else "no_frames")
-        if now - self._sampled_s > self._silent_s:
+        if now - self._sampled_s > self._patience.silent_s:
             return Verdict("faulty", "no_frames")
-        return OK if accepted or self._silent_s == inf else None
+        return OK if accepted or self._patience.silent_s == inf else None
 
     def _misread(self, now: float) -> bool:
         late = [tally for tally in self._tallies if now - tally.since_s <= BAUD_S]

@@ -16,7 +16,7 @@ from drivers.thermometer import Sample, Thermometer
 from gateway.core.events import DeviceStateChanged, FacesSeen, SampleTaken
 from gateway.devices import devices
 from gateway.devices.devices import Line, SerialDevices
-from gateway.devices.lines import REASONS, LineWatch
+from gateway.devices.lines import REASONS, LineWatch, Patience
 from tests.drivers.lines import Wire
 
 GY = load("gy_mcu90614", Thermometer)
@@ -264,6 +264,25 @@ def test_verdicts_by_table():
     assert judged(5, bytes_in=0, bytes_framed=0, accepted=0) == ("silent", "no_bytes")
     assert LineWatch(0.0).judge(1.0) is None
     assert LineWatch(0.0).judge(2.5) == ("silent", "no_bytes")
+
+
+def test_how_much_a_line_may_do_is_the_sites_to_say():
+    def judged(patience: Patience, refused_every: int, quiet_s: float = 0.0):
+        watch = LineWatch(0.0, patience)
+        for tenth in range(200):
+            refused = tenth % refused_every == 0
+            watch.heard(
+                tenth / 10, bytes_in=9, bytes_framed=9, accepted=not refused, refused=refused
+            )
+        return watch.judge(20.0 + quiet_s)
+
+    assert judged(Patience(), 10) == ("faulty", "corrupt")
+    assert judged(Patience(spoilt_pct=20), 10) == ("ok", "")
+    assert judged(Patience(), 20) == ("ok", ""), "one in twenty may be"
+    assert judged(Patience(spoilt_pct=1), 20) == ("faulty", "corrupt")
+    assert judged(Patience(spoilt_pct=1, spoilt_s=2), 20) == ("ok", ""), "one in two seconds"
+    assert judged(Patience(), 1000, quiet_s=3.0) == ("silent", "no_bytes")
+    assert judged(Patience(silent_s=5.0), 1000, quiet_s=3.0) == ("ok", "")
 
 
 def test_one_bad_frame_in_a_hundred_is_no_fault_and_old_ones_are_forgotten():

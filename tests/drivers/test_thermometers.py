@@ -270,6 +270,30 @@ def test_a_face_is_the_largest_warm_patch_without_its_hottest_pixels():
     assert pictures.look(picture((2, 2, 6, 5, 3400), (2, 20, 6, 6, 3500)), 32) == (3500, 2)
 
 
+@pytest.mark.parametrize("name", ["gy_mcu90640", "e1_32x32"])
+def test_what_counts_as_a_face_is_the_sites_to_say(name):
+    driver = load(name, Thermometer)
+    frame = driver.write_frame(Sample(3480, 2130, faces=1))
+    assert driver.read_frame(frame).faces == 1
+    for told in ({"warm_centi_c": "900"}, {"pixels_min": "37"}):
+        assert load(name, Thermometer, told).read_frame(frame).faces == 0
+    nearly = load(name, Thermometer, {"warm_centi_c": "800", "pixels_min": "36"})
+    assert nearly.read_frame(frame).faces == 1
+    with pytest.raises(OptionRefused, match="pixels_min = '0': a number from 1 to 400"):
+        load(name, Thermometer, {"pixels_min": "0"})
+
+
+def test_which_pixels_of_a_face_count_is_the_sites_to_say():
+    hot = picture((5, 5, 8, 6, 3450))
+    hot[5 * 32 + 5 : 5 * 32 + 7] = [9000, 8000]
+    one = pictures.told({"left_out": "0", "averaged": "1"})
+    assert pictures.look(hot, 32, one) == (9000, 1)
+    assert pictures.look(
+        hot, 32, pictures.told({"left_out": "1", "averaged": "2"})
+    ).shown_centi_c == ((8000 + 3450) // 2)
+    assert pictures.look(hot, 32, pictures.told({"left_out": "99"})) == (3450, 1)
+
+
 def test_patches_do_not_reach_round_the_pictures_edge():
     both = picture((4, 0, 8, 1, 3400), (3, 31, 8, 1, 3400))
     assert pictures.look(both, 32).faces == 0

@@ -8,7 +8,11 @@ from click.testing import CliRunner
 from gateway import config
 from gateway.cli import gateway
 from gateway.core.passage import Lane
+from gateway.devices.devices import SerialDevice
+from gateway.devices.equipment import Equipment
+from gateway.devices.lines import Patience
 from gateway.errors import SettingsRefused
+from gateway.inbox import Inbox
 
 from .test_config import GOOD
 
@@ -47,6 +51,14 @@ echo = true
 options = { unit = "3" }
 """
 )
+
+
+def test_what_a_line_may_do_reaches_every_device():
+    settings = config.parse(WIRED + "[screening]\nsilent_s = 4.5\nspoilt_pct = 9\nspoilt_s = 20\n")
+    made = Equipment(settings, Inbox(), lambda _: pytest.fail)
+    lines = [one for part in made._parts for one in getattr(part, "_devices", ())]
+    told = {one._patience for one in lines if isinstance(one, SerialDevice)}
+    assert told == {Patience(4.5, 9, 20)}
 
 
 def test_all_that_is_wired_is_understood():

@@ -18,7 +18,7 @@ from gateway.core.limits import settings
 ROOT = Path(__file__).resolve().parent.parent.parent
 UNITS = {
     "centi_c": "0.01 °C", "s": "s", "mm": "mm", "samples": "samples", "days": "days",
-    "attempts": "readings",
+    "attempts": "readings", "pct": "%",
 }  # fmt: skip
 MARKS = {"C": "confirmed", "S": "one source", "D": "derived"}
 
