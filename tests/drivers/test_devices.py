@@ -64,7 +64,7 @@ def test_a_corrupt_frame_is_counted_and_costs_itself_only(heard, listening):
     spoilt = FRAME[:-1] + bytes((FRAME[-1] ^ 1,))
     before = len(heard.of(SampleTaken))
     wire.send(spoilt + FRAME)
-    heard.wait(sampled(before + 1))
+    heard.wait(lambda events: sampled(before + 1)(events) and running.health()[0].refusals)
     assert running.health()[0].refusals == {"checksum": 1}
     assert {e.object_centi_c for e in heard.of(SampleTaken)} == {3650}
     wire.unplug()
