@@ -8,7 +8,8 @@ Frame, 14 bytes, ASCII between its first and last byte; sent again and again whi
     02 VV VV NN NN NN NN NN NN NN NN CC CC 03
 
 - V, N: the tag's version and number, ten hexadecimal digits
-- C: the two digits of the exclusive or of those five bytes
+- C: the two digits of the exclusive or of those five bytes: eight bits, so that of frames in which
+  several digits were spoilt into other digits one in 256 gives a tag that was never there
 
 The reader says nothing while no tag is there, so its silence means nothing.
 """

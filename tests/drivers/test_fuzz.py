@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner
 
-from drivers.driver import Driver, names
+from drivers.driver import Driver, declared, names
 from drivers.framing import Refusal
+from drivers.reader import Reader, Scan
 from drivers.thermometer import Sample
 from tests.drivers.fuzz import Fuzz, allowed, main
 
@@ -63,6 +64,20 @@ def test_a_framing_that_hoards_is_found_out():
 
     faults = fuzz_of("gy_mcu90614", framing=Hoarding(sound.header, sound.counts))
     assert any("bytes, " in fault and "are allowed" in fault for fault in faults)
+
+
+def test_spoilt_frames_are_held_to_the_odds_of_their_check():
+    """Two digits that are spoilt in the same bit cancel out; noise is hardly ever digits at all."""
+    driver = declared("rdm6300", Reader)
+    frame = bytearray(driver.write_frame(Scan("tag", "62E3086CED")))
+    frame[2] ^= 1
+    frame[4] ^= 1
+    assert driver.read_frame(bytes(frame)) == Scan("tag", "63E2086CED")
+    for wrong, faults in ((6, 0), (600, 1)):
+        fuzz = Fuzz("rdm6300", 1)
+        fuzz.found.mutated, fuzz.found.wrong = 94_790, wrong
+        fuzz._judge()
+        assert len(fuzz.found.faults) == faults
 
 
 def test_what_chance_may_find_grows_with_the_tries():
