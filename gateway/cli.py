@@ -168,7 +168,7 @@ def _lines(value: Any, key: str = "") -> Any:
             yield from _lines({k: v for k, v in inner.items() if k != "name"},
                               f"{key}.{inner['name']}")  # fmt: skip
     else:
-        yield key, json.dumps(value, ensure_ascii=False)
+        yield key, "not set" if value is None else json.dumps(value, ensure_ascii=False)
 
 
 @gateway.group()

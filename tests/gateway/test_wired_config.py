@@ -148,7 +148,7 @@ def test_check_tells_each_as_understood_and_opens_nothing(tmp_path):
     for line in (
         'lane.in1.barrier = "b1"', "lane.in1.barrier_channel = 2", "distance.d1.near_mm = 1200",
         "distance.d1.settle_s = 0.5", "reader.q1.again_s = 5.0", "barrier.b1.pulse_s = 0.5",
-        "barrier.b1.echo = true", 'barrier.b1.options.unit = "3"',
+        "barrier.b1.echo = true", 'barrier.b1.options.unit = "3"', "broker.ca_file = not set",
     ):  # fmt: skip
         assert line in done.output.splitlines()
     done = CliRunner().invoke(gateway, ["check", "--json", "--config", str(file)])

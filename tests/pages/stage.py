@@ -118,7 +118,7 @@ def page_of(browser: Browser, width: int, height: int, **settings: Any) -> Itera
         locale="zh-CN",
         **settings,
     )
-    context.set_default_timeout(5000)
+    context.set_default_timeout(30_000)
     page = context.new_page()
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
