@@ -140,6 +140,7 @@ class Service:
             where / "journal.db", compound=settings.compound, gate=settings.gate,
             boot=self._boot, version=self._version, new_stream=lambda: secrets.token_hex(16),
             seal=seal.sealer(Path(settings.seal.public_key_file)), or_refuse=True,
+            alive=lambda: systemd.notify("EXTEND_TIMEOUT_USEC=60000000"),
         )  # fmt: skip
         self._stack.callback(journal.close)
         self.journal = journal
@@ -189,16 +190,7 @@ class Service:
         told += [events.ClockChanged(stamp.clock), *self.instruments.news(stamp.at_ms)]
         if unfinished:
             told.append(events.Resumed(unfinished))
-        if self.journal.set_aside is not None:
-            _LOG.error(
-                "The journal would not open: it was set aside, and what can be read taken over.",
-                extra={
-                    "GATE_FILE": self.journal.set_aside.name,
-                    "GATE_SAVED": self.journal.saved.entries,
-                    "GATE_LOST": self.journal.saved.lost,
-                },
-            )
-            self.inbox.put(_SET_ASIDE)
+        self._say_set_aside()
         for event in told:
             self.inbox.put(event)
 
@@ -362,8 +354,21 @@ class Service:
     def _reopened(self) -> None:
         """Take note that the journal was opened afresh after a fault."""
         self.uplink.reloaded()
-        if self.journal.set_aside is not None:
-            self.inbox.put(_SET_ASIDE)
+        self._say_set_aside()
+
+    def _say_set_aside(self) -> None:
+        """Say what became of a file that would not open, to the log and to the centre."""
+        if self.journal.set_aside is None:
+            return
+        saved = self.journal.saved
+        _LOG.error(
+            "The journal would not open: it was set aside, and what can be read taken over.",
+            extra={
+                "GATE_FILE": self.journal.set_aside.name, "GATE_SAVED": saved.entries,
+                "GATE_LOST": saved.lost, "GATE_ASIDE_DELETED": saved.dropped,
+            },
+        )  # fmt: skip
+        self.inbox.put(_SET_ASIDE)
 
     def _show(self, turn: _Turn, now: float, stamp: Stamp) -> None:
         since_s = now - self._shown_s

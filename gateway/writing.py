@@ -83,8 +83,10 @@ class Writing:
         """Open the journal afresh after a fault that lasts; a damaged one is set aside."""
         fault = self._recorder.fault
         lasting = self._faulty_s is not None and now - self._faulty_s > REOPEN_S
-        if fault is None or fault.state == "full" or not (fault.torn or lasting):
+        if fault is None or not (fault.torn or lasting):
             return
+        if fault.state == "full" and self.journal.fault is None:
+            return  # It takes entries again by itself, once there is room.
         self._faulty_s = now
         try:
             self.journal.reopen()

@@ -184,6 +184,9 @@ class Started(Body, frozen=True, kw_only=True, omit_defaults=True):
     version: str
     before: StreamId | None = None
     before_last: int = 0
+    salvaged: bool = False
+    """The journal was read out of a broken file: `before_last` is what was found of `before`, and
+    more of it, or whole streams after it, may have been recorded and be gone."""
 
 
 class Opened(Body, frozen=True, kw_only=True, omit_defaults=True):

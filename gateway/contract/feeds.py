@@ -50,6 +50,9 @@ class FeedNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     waiting: int = 0
     """Entries that gates say are still to be sent."""
     lost: int = 0
+    unsure: int = 0
+    """Starts of gates whose journal was read out of a broken file, or begun anew: what is missing
+    from before them may be more than `lost` says."""
     conflicts: int = 0
     not_understood: int = 0
 

@@ -14,7 +14,7 @@ from msgspec import UNSET, Raw
 from gateway import contract
 from gateway.contract import Entry
 from gateway.core.events import Record
-from gateway.journal.rows import Row, Stamp, Stream
+from gateway.journal.rows import OWN_BYTES, Row, Stamp, Stream
 
 Write: TypeAlias = tuple[str, tuple[object, ...] | dict[str, object]]
 """A statement and its values."""
@@ -60,12 +60,13 @@ class Draft:
             open=Raw(open_), seal=UNSET if seal is None else seal,
             sealed=UNSET if sealed is None else sealed,
         )  # fmt: skip
+        digest = contract.digest_of(entry)
         row = (
             self.stream.base + self.seq, contract.VERSION, bytes.fromhex(self.prev), kind,
             None if stamp.clock == "unset" else stamp.at_ms, open_,
-            None if seal is None else bytes.fromhex(seal), sealed,
+            None if seal is None else bytes.fromhex(seal), sealed, digest[:OWN_BYTES],
         )  # fmt: skip
-        self.prev = contract.hash_of(entry)
+        self.prev = digest.hex()
         self.entries.append(entry)
         self.rows.append(row)
 

@@ -1,13 +1,8 @@
-"""The journal's file: opening, schema, setting a broken one aside, and room for a full disk.
-
-Law: a file that will not open is renamed with a number, never deleted.
-"""
+"""The journal's file: schema, pragmas, what its errors mean, and room for a full disk."""
 
 import contextlib
-import itertools
 import os
 import sqlite3
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -17,12 +12,12 @@ from sqlite_utils.migrations import Migrations
 from gateway.errors import JournalUnwritable
 
 MEMORY: Final = ":memory:"
-CHECKED_BYTES_MAX: Final = 64 * 2**20
-"""Up to this size the whole file is checked at opening; an SD card reads about 40 MB/s."""
 RESERVE_BYTES: Final = 4 * 2**20
 """SQLite cannot even delete on a full disk: this much is kept to be given up."""
 
 _BROKEN: Final = {"SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT"}
+_NO_TEXT: Final = "Could not decode to UTF-8"
+"""What Python's `sqlite3` says, without a name, of a text column with a flipped bit."""
 
 migrations: Final = Migrations("gatepost-journal")
 
@@ -66,27 +61,17 @@ def first_schema(db: Database) -> None:
     )
 
 
-def connect(
-    path: str | Path, let_go: Callable[[], None] | None = None
-) -> tuple[sqlite3.Connection, Path | None]:
-    """Open the journal's file and bring its schema up to date.
+@migrations()  # type: ignore[untyped-decorator]
+def rows_that_prove_themselves(db: Database) -> None:
+    """Have a row keep the beginning of its own hash, and note what was read out of broken files.
 
-    Gives the connection, and the new name of a file that had to be set aside; before that
-    `let_go` is called, for whoever still has it open would remove the new file's write-ahead log
-    when closing the old one. Raises JournalUnwritable when no file can be opened there at all.
+    After stream `stream_no` (0: none) more may have been recorded than anybody can tell.
     """
-    try:
-        return _open(path), None
-    except sqlite3.Error as error:
-        if path == MEMORY or not is_broken(error):
-            raise unwritable(error, path) from error
-    if let_go is not None:
-        let_go()
-    aside = set_aside(Path(path))
-    try:
-        return _open(path), aside
-    except sqlite3.Error as error:
-        raise unwritable(error, path) from error
+    db.table("entry").add_column("own", bytes)
+    db.table("salvaged").create(
+        {"stream_no": int, "entries": int, "lost": int},
+        not_null={"stream_no", "entries", "lost"},
+    )
 
 
 def prepare(connection: sqlite3.Connection) -> None:
@@ -101,18 +86,6 @@ def prepare(connection: sqlite3.Connection) -> None:
     ):
         connection.execute(f"PRAGMA {pragma}").fetchall()
     migrations.apply(Database(connection))
-
-
-def set_aside(path: Path) -> Path:
-    """Rename a broken file, with its write-ahead log, to the first free number."""
-    for number in itertools.count(1):
-        aside = path.with_name(f"{path.name}.aside-{number}")
-        if not aside.exists():
-            break
-    for suffix in ("", "-wal", "-shm"):
-        with contextlib.suppress(FileNotFoundError):
-            Path(f"{path}{suffix}").rename(f"{aside}{suffix}")
-    return aside
 
 
 def keep_reserve(path: Path, size: int = RESERVE_BYTES) -> bool:
@@ -142,7 +115,14 @@ def free_reserve(path: Path) -> bool:
 def is_broken(error: BaseException) -> bool:
     """Tell a damaged file from one that cannot be reached or written."""
     name = getattr(error, "sqlite_errorname", None) or ""
-    return any(name.startswith(word) for word in _BROKEN)
+    return any(name.startswith(word) for word in _BROKEN) or str(error).startswith(_NO_TEXT)
+
+
+def broken(what: str) -> sqlite3.DatabaseError:
+    """Make the error of a file that SQLite would open and that is damaged all the same."""
+    error = sqlite3.DatabaseError(what)
+    error.sqlite_errorname = "SQLITE_CORRUPT"
+    return error
 
 
 def unwritable(error: sqlite3.Error, path: str | Path) -> JournalUnwritable:
@@ -165,6 +145,13 @@ def unwritable(error: sqlite3.Error, path: str | Path) -> JournalUnwritable:
     )
 
 
+def unreachable(error: OSError, path: str | Path) -> JournalUnwritable:
+    """Say that the file or its folder cannot be got at."""
+    return JournalUnwritable(
+        f"The journal {path} takes no entry ({error}): look at the card and its mount."
+    )
+
+
 def unreadable(error: BaseException, path: str | Path) -> JournalUnwritable:
     """Say why a journal cannot be read by one who only looks."""
     name = getattr(error, "sqlite_errorname", None) or ""
@@ -175,28 +162,3 @@ def unreadable(error: BaseException, path: str | Path) -> JournalUnwritable:
     else:
         todo = "is data_dir right, has the gate run once, and may this user read the file?"
     return JournalUnwritable(f"The journal {path} cannot be read ({error}): {todo}")
-
-
-def _open(path: str | Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(str(path))
-    try:
-        prepare(connection)
-        _check(connection, path)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _check(connection: sqlite3.Connection, path: str | Path) -> None:
-    """Read what must be readable; a torn page shows itself here and not in the rush hour."""
-    if path == MEMORY:
-        return
-    for table in ("stream", "entry", "lost"):
-        connection.execute(f"SELECT * FROM {table} ORDER BY rowid DESC LIMIT 1000").fetchall()  # noqa: S608 - our own names.
-    if Path(path).stat().st_size <= CHECKED_BYTES_MAX:
-        found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if found != "ok":
-            broken = sqlite3.DatabaseError(found)
-            broken.sqlite_errorname = "SQLITE_CORRUPT"
-            raise broken

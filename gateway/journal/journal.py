@@ -20,11 +20,11 @@ from gateway.contract import Entry, Mark
 from gateway.core.events import Record, Unfinished
 from gateway.errors import JournalUnwritable
 from gateway.journal import file as journal_file
-from gateway.journal import folding
+from gateway.journal import folding, opening
 from gateway.journal.draft import CUT, Draft, Write, anchor, bury, ranges
 from gateway.journal.reader import Reader, moment_of
 from gateway.journal.rows import Fault, Row, Stamp, Stream, Verified
-from gateway.journal.salvage import Saved, salvage
+from gateway.journal.salvage import Saved
 
 KEYS_MAX: Final = 4096
 """Passages whose reference is remembered, for records that come after the closing."""
@@ -34,7 +34,8 @@ ERASED: Final = 2000
 """Entries looked at in one transaction when sealed parts reach their day."""
 
 _INSERT: Final = (
-    "INSERT INTO entry (id, v, prev, kind, at_ms, open, seal, sealed) VALUES (?,?,?,?,?,?,?,?)"
+    "INSERT INTO entry (id, v, prev, kind, at_ms, open, seal, sealed, own)"
+    " VALUES (?,?,?,?,?,?,?,?,?)"
 )
 
 
@@ -71,6 +72,8 @@ class Journal(Reader):
         self._proofs = 0
         self._sized: tuple[tuple[sqlite3.Connection, int], int] = ((connection, -1), 0)
         """Up to which change of which file its size is known, and the size."""
+        self._unsure = self._ends_unsure()
+        """Whether more may have been recorded after the newest entry than anybody can tell."""
 
     @classmethod
     def open(
@@ -84,22 +87,23 @@ class Journal(Reader):
         new_stream: Callable[[], str],
         seal: Callable[[bytes], bytes],
         or_refuse: bool = False,
+        alive: Callable[[], object] = lambda: None,
     ) -> Self:
         """Open the journal; a file that will not open is set aside and a new one begun.
 
-        What can still be read of it is taken over, the rest is told as lost. Raises
-        JournalUnwritable when there can be no file at `path` at all; with `or_refuse` it gives a
-        journal that refuses every entry until `reopen` succeeds, for a gate must work on.
+        What can still be read of it is taken over, the rest is told as lost; `alive` is called now
+        and then meanwhile. Raises JournalUnwritable when there can be no file at `path` at all;
+        with `or_refuse` it gives a journal that refuses every entry until `reopen` succeeds, for a
+        gate must work on.
         """
         fault = None
         try:
-            connection, aside = journal_file.connect(path)
+            connection, aside, saved = opening.connect(path, alive=alive)
         except JournalUnwritable as error:
             if not or_refuse:
                 raise
             fault = error
-            connection, aside = journal_file.connect(journal_file.MEMORY)
-        saved = Saved() if aside is None else salvage(aside, connection)
+            connection, aside, saved = opening.connect(journal_file.MEMORY)
         journal = cls(
             connection, path=path, compound=compound, gate=gate, boot=boot, version=version,
             new_stream=new_stream, seal=seal, set_aside=aside,
@@ -129,23 +133,24 @@ class Journal(Reader):
     def reopen(self) -> None:
         """Open the file afresh after a fault; a damaged one is set aside and a new one begun.
 
-        What can still be read of it is taken over, unless it is so large that the gate would stand
-        still meanwhile. What follows is a new stream. Raises JournalUnwritable when there can be no
-        file.
+        What can still be read of it is taken over; what this journal remembers and the file no
+        longer holds is told as lost. What follows is a new stream. Raises JournalUnwritable when
+        there can be no file.
         """
         try:
-            connection, self.set_aside = journal_file.connect(self.path, self._connection.close)
+            connection, self.set_aside, self.saved = opening.connect(
+                self.path, self._connection.close,
+                () if self._unsure else tuple(self._streams.values()),
+            )  # fmt: skip
         except JournalUnwritable as error:
             if not _is_open(self._connection):
-                self._connection, self.fault = journal_file.connect(journal_file.MEMORY)[0], error
+                self._connection, self.fault = opening.connect(journal_file.MEMORY)[0], error
             raise
         self._connection.close()
         self._connection, self.fault = connection, None
-        if self.set_aside is not None:
-            large = self.set_aside.stat().st_size > journal_file.CHECKED_BYTES_MAX
-            self.saved = Saved() if large else salvage(self.set_aside, connection)
         self._current, self._prev, self._erased = None, contract.NO_HASH, 0
         self._load()
+        self._unsure = self._ends_unsure()
 
     # --- Writing ----------------------------------------------------------------------------
 
@@ -175,7 +180,7 @@ class Journal(Reader):
         oldest = "SELECT id FROM entry {} ORDER BY id LIMIT ?"
         found = self._read(oldest.format("WHERE kind NOT IN ('alert', 'tombstone')"), (entries,))
         found = found or self._read(oldest.format(""), (entries,))
-        streams = [(self._stream_at(row[0]), row[0]) for row in found]
+        streams = [(self.stream_at(row[0]), row[0]) for row in found]
         graves = ranges((stream, row_id - stream.base) for stream, row_id in streams)
         if not graves:
             return ()
@@ -314,6 +319,7 @@ class Journal(Reader):
             self._origin,
             before=before.stream if before else None,
             before_last=before.last if before else 0,
+            salvaged=self._unsure,
         )
         draft.add(Record(body), stamp)
         return draft
@@ -328,10 +334,25 @@ class Journal(Reader):
         self._run(writes, draft.rows)
         stream.last = draft.seq
         self._prev = draft.prev
+        self._unsure = False
         self._current = self._streams[stream.stream] = stream
         self._refs.update(draft.new_refs)
         while len(self._refs) > KEYS_MAX:
             del self._refs[next(iter(self._refs))]
+
+    def _read(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
+        try:
+            return super()._read(sql, values)
+        except JournalUnwritable as error:
+            if error.torn:
+                opening.suspect(self.path)
+            raise
+
+    def _ends_unsure(self) -> bool:
+        """Tell whether nothing was recorded since this file was made out of a broken one."""
+        newest = next(reversed(self._streams.values()), None)
+        no = newest.no if newest else 0
+        return bool(self._read("SELECT 1 FROM salvaged WHERE stream_no = ?", (no,)))
 
     def _run(self, writes: Sequence[Write], rows: Sequence[Row] = ()) -> list[int]:
         """Write in one transaction, all or nothing; give how many rows each write changed."""
@@ -346,6 +367,8 @@ class Journal(Reader):
         except sqlite3.Error as error:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
+            if journal_file.is_broken(error):
+                opening.suspect(self.path)
             raise journal_file.unwritable(error, self.path) from error
         return changed
 

@@ -63,6 +63,10 @@ class Reader:
         found = self._streams.get(stream)
         return None if found is None else found.last
 
+    def stream_at(self, row_id: int) -> Stream:
+        """Give the stream that a row belongs to."""
+        return next(s for s in reversed(self._streams.values()) if s.base < row_id)
+
     def pending(
         self, stream: str, after: int, limit: int = contract.BATCH_MAX, bytes_max: int = 250_000
     ) -> tuple[Entry, ...]:
@@ -93,7 +97,7 @@ class Reader:
                 f"{SELECT} WHERE id > ? AND kind = ? ORDER BY id DESC LIMIT ?",
                 (self._end() - SEARCHED_MAX, kind, count),
             )
-        return tuple(entry_of(row, self._stream_at(row[0])) for row in reversed(rows))
+        return tuple(entry_of(row, self.stream_at(row[0])) for row in reversed(rows))
 
     def since(self, at_ms: int, kinds: Sequence[str]) -> tuple[Entry, ...]:
         """Give the entries of some kinds recorded since a moment, in order.
@@ -110,9 +114,7 @@ class Reader:
             below = rows[-1][0]
             known = [row for row in rows if row[7] is not None]
             fresh = [row for row in known if row[7] >= at_ms]
-            found += [
-                entry_of(row[:7], self._stream_at(row[0])) for row in fresh if row[3] in kinds
-            ]
+            found += [entry_of(row[:7], self.stream_at(row[0])) for row in fresh if row[3] in kinds]
             if known and not fresh:
                 break
         return tuple(reversed(found))
@@ -148,10 +150,12 @@ class Reader:
         streams = list(self._streams.values())
         for stream, after in itertools.pairwise(streams):
             stream.last = after.base - stream.base
-        if streams:
-            newest = self._read("SELECT max(id) FROM entry")[0][0] or 0
-            streams[-1].last = max(newest - streams[-1].base, streams[-1].anchor)
         self._load_lost()
+        if streams:
+            one = streams[-1]
+            newest = self._read("SELECT max(id) FROM entry")[0][0] or 0
+            gone = [last for _, last in self._gone(one)]
+            one.last = max(newest - one.base, one.anchor, *gone)
 
     def _load_lost(self) -> None:
         rows = self._read("SELECT stream, first, last, reason FROM lost ORDER BY rowid")
@@ -185,9 +189,6 @@ class Reader:
     def _end(self) -> int:
         newest = next(reversed(self._streams.values()), None)
         return newest.base + newest.last if newest else 0
-
-    def _stream_at(self, row_id: int) -> Stream:
-        return next(s for s in reversed(self._streams.values()) if s.base < row_id)
 
 
 def moment_of(entry: Entry) -> Stamp | None:

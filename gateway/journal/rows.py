@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from msgspec import UNSET, Raw
 
@@ -12,6 +12,8 @@ from gateway.contract import Entry
 
 Row: TypeAlias = tuple[Any, ...]
 """id, v, prev, kind, open, seal, sealed."""
+OWN_BYTES: Final = 8
+"""Of its own hash a row keeps so much: SQLite checks no page, and no entry names the newest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,8 @@ def check(
         while over := [last for first, last in gone if first <= seq + 1 <= last < entry.seq]:
             seq, prev = max(over), None
         faults += [Fault(stream.stream, entry.seq, what) for what in _faults(entry, seq + 1, prev)]
+        if any(first <= entry.seq <= last for first, last in gone):
+            faults.append(Fault(stream.stream, entry.seq, "is held and called lost"))
         seq, prev = entry.seq, contract.hash_of(entry)
         erased += entry.seal is not UNSET and entry.sealed is UNSET
     return count, erased, faults

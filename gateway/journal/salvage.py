@@ -1,25 +1,30 @@
-"""Saving what can still be read of a journal that would not open.
+"""Saving what a broken journal still holds.
 
-Law: nothing is believed that the chain does not confirm. An entry is taken over when the next one
-names its hash, or, at the edge of a hole, when it names the hash of the one before. What is missing
-is noted as lost, so that central hears of it; the broken file stays as it is.
+Law: nothing is believed that a hash does not confirm. Rows come off the raw pages (`pages`), so no
+page is needed for the sake of another. An entry is taken over when its own hash, its stream and its
+sequence agree; one written before rows kept their own hash, when the next one names it or, at the
+edge of a hole, when it names the one before. What is missing is noted as lost. How far the newest
+stream went nobody knows then, unless a gate that was running remembers: that is noted, too, and the
+next start says so. The broken file stays as it is.
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from gateway import contract
-from gateway.journal.rows import Row, Stream, entry_of
+from gateway.journal.pages import Pages
+from gateway.journal.placing import Found, Placing, told_by
+from gateway.journal.rows import OWN_BYTES, Stream
 
 TORN: Final = "torn"
-LEAPS: Final = (2,) * 64 + (16,) * 64 + (256,)
-"""How many entries are stepped over where nothing can be read: a page holds about seven."""
-LEAPS_MAX: Final = 2000
-"""Unreadable places in a row after which nothing more is looked for."""
-READ: Final = "SELECT id, v, prev, kind, open, seal, sealed, at_ms FROM entry"
+_INSERT: Final = (
+    "INSERT INTO entry (id, v, prev, kind, at_ms, open, seal, sealed, own)"
+    " VALUES (?,?,?,?,?,?,?,?,?)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,106 +33,132 @@ class Saved:
 
     entries: int = 0
     lost: int = 0
+    """Entries that are known to have been there."""
+    dropped: int = 0
+    """Files set aside earlier that were deleted, to bound them."""
 
 
-def salvage(aside: Path, fresh: sqlite3.Connection) -> Saved:
-    """Take over into a fresh journal what a broken one still holds; never raises for its sake."""
-    try:
-        broken = sqlite3.connect(f"{aside.absolute().as_uri()}?mode=ro", uri=True)
-    except sqlite3.Error:
-        return Saved()
-    try:
-        streams = _streams(broken)
-        rows = _confirmed(streams, list(_readable(broken))) if streams else []
-    except sqlite3.Error:
-        return Saved()
-    finally:
-        broken.close()
-    if not rows:
-        return Saved()
-    return _take_over(fresh, streams, rows)
+def salvage(
+    path: Path,
+    fresh: sqlite3.Connection,
+    known: Sequence[Stream] = (),
+    alive: Callable[[], object] = lambda: None,
+) -> Saved:
+    """Take over into a fresh journal what a broken file still holds, in one transaction.
 
-
-def _streams(broken: sqlite3.Connection) -> list[Stream]:
-    found = broken.execute(
-        "SELECT no, stream, base, boot, anchor, anchor_hash FROM stream ORDER BY no"
-    )
-    return [Stream(*row) for row in found if tuple(map(type, row[:5])) == (int, str, int, str, int)]
-
-
-def _readable(broken: sqlite3.Connection) -> Iterator[Row]:
-    """Read from the first entry to the last, stepping over what cannot be read.
-
-    A torn tree may lead back to where it was: only what lies further on counts as read.
+    `known` are its streams, when a running gate remembers them. Raises sqlite3.Error when the fresh
+    one takes nothing, never for the broken one's sake.
     """
-    after, failures = 0, 0
-    while failures < LEAPS_MAX:
-        try:
-            for row in broken.execute(f"{READ} WHERE id > ? ORDER BY id", (after,)):
-                if row[0] > after:
-                    after, failures = row[0], 0
-                    yield row
-        except sqlite3.DatabaseError:
-            after += LEAPS[min(failures, len(LEAPS) - 1)]
-            failures += 1
-        else:
-            return
+    pages = Pages(path)
+    try:
+        found = Placing.of(pages.rows(alive))
+        found.place([replace(stream) for stream in known])
+        if found.strays:
+            found.search(pages.stream_ids())
+    finally:
+        pages.close()
+    found.edges()
+    return _take_over(fresh, found, {stream.stream: stream.last for stream in known})
 
 
-def _confirmed(streams: Sequence[Stream], rows: Sequence[Row]) -> list[Row]:
-    """Keep the rows that the chain confirms."""
-    ids = {row[0]: row for row in rows if all(type(part) is bytes for part in (row[2], row[4]))}
-    hashes = {}
-    for row_id, row in ids.items():
-        stream = _stream_at(streams, row_id)
-        try:
-            hashes[row_id] = bytes.fromhex(contract.hash_of(entry_of(row[:7], stream)))
-        except (AttributeError, OverflowError, TypeError, ValueError):
-            continue
-    kept = []
-    for row_id, digest in hashes.items():
-        ends = {stream.base for stream in streams}
-        after = hashes.get(row_id + 1) if row_id not in ends else None
-        named = ids[row_id + 1][2] if after is not None else None
-        before = hashes.get(row_id - 1) if row_id - 1 not in ends else None
-        if named == digest or (named is None and before in {None, ids[row_id][2]}):
-            kept.append(ids[row_id])
-    return kept
-
-
-def _stream_at(streams: Sequence[Stream], row_id: int) -> Stream:
-    return next((s for s in reversed(streams) if s.base < row_id), streams[0])
-
-
-def _take_over(fresh: sqlite3.Connection, streams: Sequence[Stream], rows: Sequence[Row]) -> Saved:
-    newest = rows[-1][0]
-    ends = [*(stream.base for stream in streams[1:]), max(newest, streams[-1].base)]
-    gone = []
-    for stream, end in zip(streams, ends, strict=True):
-        held = [row[0] for row in rows if stream.base + stream.anchor < row[0] <= end]
-        gone += [
-            (stream.stream, first - stream.base, last - stream.base, TORN)
-            for first, last in _holes(stream.base + stream.anchor + 1, end, held)
-        ]
+def _take_over(fresh: sqlite3.Connection, found: Placing, ends: dict[str, int]) -> Saved:
+    """Write it down; sequences stay, and ids follow from them anew."""
+    entries: list[tuple[Any, ...]] = []
+    rows: list[tuple[Any, ...]] = []
+    gone: list[tuple[str, int, int, str]] = []
+    held: dict[int, list[tuple[Found, bytes]]] = defaultdict(list)
+    for row_id in sorted(found.kept):
+        row, stream, digest = found.kept[row_id]
+        held[stream.base].append((row, digest))
+    streams = found.sound_streams()
+    base = 0
+    for no, stream in enumerate(streams, 1):
+        mine = held[stream.base]
+        following = streams[no] if no < len(streams) else None
+        _measure(stream, mine, ends.get(stream.stream) or _end(stream, following, held))
+        rows.append(
+            (no, stream.stream, base, stream.boot, stream.anchor, stream.anchor_hash)
+        )  # fmt: skip
+        entries += (_mended(row, digest, base - stream.base) for row, digest in mine)
+        seqs = [row.id - stream.base for row, _ in mine]
+        gone += _gaps(stream, seqs, [one for one in found.lost if one[0] == stream.stream])
+        base += stream.last
+    lost = sum(last - first + 1 for _, first, last, reason in gone if reason == TORN)
     fresh.execute("BEGIN IMMEDIATE")
     fresh.executemany(
         "INSERT INTO stream (no, stream, base, boot, anchor, anchor_hash) VALUES (?,?,?,?,?,?)",
-        [(s.no, s.stream, s.base, s.boot, s.anchor, s.anchor_hash) for s in streams],
-    )
-    fresh.executemany(
-        "INSERT INTO entry (id, v, prev, kind, open, seal, sealed, at_ms) VALUES (?,?,?,?,?,?,?,?)",
         rows,
     )
+    fresh.executemany(_INSERT, entries)
     fresh.executemany("INSERT INTO lost VALUES (?,?,?,?)", gone)
+    if not ends:
+        salvaged = (len(rows), len(entries), lost)
+        fresh.execute("INSERT INTO salvaged VALUES (?,?,?)", salvaged)
     fresh.execute("COMMIT")
-    return Saved(len(rows), sum(last - first + 1 for _, first, last, _ in gone))
+    return Saved(len(entries), lost)
+
+
+def _end(
+    stream: Stream, following: Stream | None, held: dict[int, list[tuple[Found, bytes]]]
+) -> int:
+    """Say how far a stream went, where the one after it tells; 0 where nobody does."""
+    if following is None:
+        return 0
+    first = next((row for row, _ in held[following.base][:1] if row.id == following.base + 1), None)
+    named = first is not None and told_by(first).before == stream.stream
+    if named or (stream.no > 0 and following.no == stream.no + 1):
+        return following.base - stream.base
+    return 0
+
+
+def _measure(stream: Stream, mine: Sequence[tuple[Found, bytes]], end: int) -> None:
+    """Set what is known of a stream: its first, its last, its boot."""
+    seqs = [row.id - stream.base for row, _ in mine]
+    if seqs:
+        first = mine[0][0]
+        below = seqs[0] - 1
+        stream.anchor = below if stream.no == 0 else min(stream.anchor, below)
+        if stream.anchor == below:
+            stream.anchor_hash = first.prev if below else None
+        if first.kind == "started" and seqs[0] == 1:
+            stream.boot = told_by(first).boot
+    stream.last = max(end, *seqs[-1:], 0 if end else stream.anchor)
+    stream.anchor = min(stream.anchor, stream.last)
+
+
+def _gaps(
+    stream: Stream, seqs: Sequence[int], told: Sequence[tuple[str, int, int, str]]
+) -> Iterator[tuple[str, int, int, str]]:
+    """Name the ranges of a stream that are not held: those given up in writing, and those torn."""
+    covered = list(seqs)
+    for name, first, last, reason in told:
+        for low, high in _holes(first, min(last, stream.last), sorted(covered)):
+            yield name, low, high, reason
+            covered += range(low, high + 1)
+    for low, high in _holes(stream.anchor + 1, stream.last, sorted(covered)):
+        yield stream.stream, low, high, TORN
 
 
 def _holes(first: int, last: int, held: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Give the ranges from `first` to `last` that are not held."""
-    for row_id in held:
-        if row_id > first:
-            yield first, row_id - 1
-        first = row_id + 1
+    for seq in held:
+        if seq > last:
+            break
+        if seq > first:
+            yield first, seq - 1
+        first = max(first, seq + 1)
     if first <= last:
         yield first, last
+
+
+def _mended(row: Found, digest: bytes, shift: int) -> tuple[Any, ...]:
+    """Lay an entry out as the fresh journal's row; a sealed part that is damaged is gone."""
+    body = told_by(row)
+    at_ms = body.at_ms if body.clock != "unset" else None
+    sealed = row.sealed
+    if sealed is not None and sha256(sealed).digest() != row.seal:
+        sealed = None
+    return (
+        row.id + shift, row.v, row.prev, row.kind, at_ms, row.open, row.seal, sealed,
+        digest[:OWN_BYTES],
+    )  # fmt: skip

@@ -26,6 +26,7 @@ import gateway.writing
 from central.ledger import Ledger
 from gateway import contract
 from gateway.journal import file as journal_file
+from gateway.journal import opening
 from gateway.journal.journal import Journal
 from tests.storm import centre as centre_house
 from tests.storm import gate, nemesis, traffic
@@ -352,6 +353,7 @@ def edges(site: Site) -> Iterator[None]:
         *centre_house.patched_service(now),
         (centre_house.service.clock, "at_ms", site.at_ms),
         (journal_file, "sqlite3", engine),
+        (opening, "sqlite3", engine),
         (central.ledger, "sqlite3", engine),
         (central.backup, "sqlite3", engine),
         (journal_file, "os", system),

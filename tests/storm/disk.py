@@ -38,6 +38,7 @@ class Card:
         self.fault: str | None = None
         self.free = PLENTY
         self._reserve = 0
+        self._torn = 0
         self.commits = 0
         self.trap: Callable[[str], None] | None = None
         """Called before and after each commit; may raise Crash."""
@@ -75,7 +76,7 @@ class Card:
         """Take a commit, or do not."""
         if self.trap is not None:
             self.trap("before commit")
-        if self.fault is not None:
+        if self.fault is not None and not (self.fault == "torn" and connection.is_made_anew()):
             raise self.refusal()
         if self.free < PLENTY:
             if self.room() < COMMIT_BYTES:
@@ -109,11 +110,16 @@ class Card:
         for suffix, held in image.items():
             Path(f"{self.database}{suffix}").write_bytes(held)
 
+    def is_mended(self) -> bool:
+        """Tell whether another file stands in the place of the torn one."""
+        return not self.database.exists() or self.database.stat().st_ino != self._torn
+
     def tear(self, how: str) -> None:
         """Damage the file as a dying card does."""
         path = self.database
         if not path.exists():
             return
+        self._torn = path.stat().st_ino
         held = path.read_bytes()
         Path(f"{path}-wal").unlink(missing_ok=True)
         if how == "header":
@@ -141,6 +147,12 @@ class Disk(sqlite3.Connection):
         """Do it, whatever the card says."""
         super().execute(sql)
 
+    def is_made_anew(self) -> bool:
+        """Tell whether this is a new file beside a torn one."""
+        return not str(super().execute("PRAGMA database_list").fetchone()[2]).endswith(
+            self.card.database.name
+        )
+
     def sync_level(self) -> int:
         """Tell how much this connection syncs, as SQLite has it."""
         if self._level is None:
@@ -163,7 +175,7 @@ class Engine:
         card = self._cards.get(path.rpartition("/")[0])
         if card is None:
             return sqlite3.connect(database, *args, **options)
-        if card.fault == "torn" and not card.database.exists():
+        if card.fault == "torn" and card.is_mended():
             card.fault = None  # The damaged file was set aside.
         if card.fault in {"dead", "readonly"}:
             raise card.refusal()
