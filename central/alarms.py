@@ -41,6 +41,8 @@ TROUBLES: Final[Mapping[str, tuple[str, int]]] = {
     "place": ("wrong_topic", 2),
     "lost": ("entries_lost", 2),
     "refused": ("message_refused", 3),
+    "torn": ("journal_torn", 2),
+    "anew": ("journal_anew", 2),
 }
 """Each trouble of the ledger: what its alarm says, and its priority."""
 CONDITIONS: Final[Mapping[str, tuple[str, int]]] = {

@@ -206,9 +206,9 @@ class Counting:
         stream.compound, stream.gate, stream.boot = body.compound, body.gate, body.boot
         self._db.execute(
             "UPDATE stream SET compound = ?, gate = ?, boot = ?, version = ?, before = ?,"
-            " before_last = ? WHERE no = ?",
+            " before_last = ?, salvaged = ? WHERE no = ?",
             (body.compound, body.gate, body.boot, body.version, body.before,
-             body.before_last if body.before else None, stream.number),
+             body.before_last if body.before else None, body.salvaged, stream.number),
         )  # fmt: skip
 
     def _join(self, touched: Mapping[int, Sequence[Understood]]) -> None:

@@ -64,6 +64,8 @@ class Picture:
     inside: Mapping[Place, int]
     waiting: Mapping[Place, int]
     lost: Mapping[Place, int]
+    unsure: Mapping[Place, int]
+    """Starts that could not tell all that had been recorded before."""
     conflicts: Mapping[Place, int]
     not_understood: Mapping[Place, int]
     alarms: tuple[Alarm, ...] = ()
@@ -127,6 +129,7 @@ def now_of(scope: Scope, picture: Picture) -> FeedNow:
         alarms_unacknowledged=sum(one.unacknowledged for one in alarms),
         waiting=_add(scope, picture.waiting),
         lost=_add(scope, picture.lost),
+        unsure=_add(scope, picture.unsure),
         conflicts=_add(scope, picture.conflicts),
         not_understood=_add(scope, picture.not_understood),
     )  # fmt: skip

@@ -56,11 +56,19 @@ class Noticing:
         )
 
     def start(self, stream: Stream, body: contract.Started, arrived_ms: int) -> None:
-        """Look for a fork: an identity that two starts go on from, or one that went on itself."""
+        """Look for a fork: an identity that two starts go on from, or one that went on itself.
+
+        A start over a broken journal claims neither: what it names is what could still be read.
+        """
+        if body.salvaged:
+            detail = "its journal was read out of a broken file: more may have been recorded"
+            self.trouble("torn", stream.id, 0, stream.place, detail, arrived_ms)
         if body.before is None:
+            self._anew(stream, arrived_ms)
             return
         (starts, lowest) = self._db.execute(
-            "SELECT count(*), min(before_last) FROM stream WHERE before = ?", (body.before,)
+            "SELECT count(*), min(before_last) FROM stream WHERE before = ? AND NOT salvaged",
+            (body.before,),
         ).fetchone()
         before = self._streams.find(body.before)
         if before is not None:
@@ -72,6 +80,17 @@ class Noticing:
         if starts > 1:
             detail = f"{starts} streams go on from it"
             self.trouble("fork", body.before, 0, stream.place, detail, arrived_ms)
+
+    def _anew(self, stream: Stream, arrived_ms: int) -> None:
+        """Note a gate whose journal begins a second time: the first one is gone."""
+        (begun,) = self._db.execute(
+            "SELECT count(*) FROM stream WHERE compound = ? AND gate = ? AND before IS NULL"
+            " AND boot IS NOT NULL AND NOT salvaged",
+            stream.place,
+        ).fetchone()
+        if begun > 1:
+            detail = f"{begun} journals begin here: what only an older one held is gone"
+            self.trouble("anew", stream.id, 0, stream.place, detail, arrived_ms)
 
     def fork(self, stream: Stream, arrived_ms: int) -> None:
         """Note a stream that went on after its successor began."""

@@ -44,6 +44,7 @@ def draw(
         inside=_numbers(db, "counter", "sum(vehicles_in - vehicles_out)"),
         waiting={place: hearing.of(place).waiting for place in places},
         lost=_numbers(db, "lost l JOIN stream s ON s.no = l.stream", "sum(last - first + 1)"),
+        unsure=_unsure(db),
         conflicts=_numbers(db, "conflict", "count(*)"),
         not_understood=_numbers(
             db, "entry e JOIN stream s ON s.no = e.key >> 40 WHERE understood = 0", "count(*)"
@@ -156,6 +157,21 @@ def _heard_on(
 
 def _covering(covers: list[tuple[Place, int, int]], from_ms: int, until_ms: int) -> set[Place]:
     return {place for place, first, last in covers if first < until_ms and last >= from_ms}
+
+
+def _unsure(db: sqlite3.Connection) -> Mapping[Place, int]:
+    """Count the starts of each gate that could not tell all that had been recorded before."""
+    found: dict[Place, int] = defaultdict(int)
+    for compound, gate, torn in db.execute(
+        "SELECT compound, gate, count(*) FROM stream WHERE salvaged GROUP BY compound, gate"
+    ):
+        found[compound, gate] = torn
+    for compound, gate, begun in db.execute(
+        "SELECT compound, gate, count(*) FROM stream WHERE before IS NULL AND boot IS NOT NULL"
+        " AND NOT salvaged GROUP BY compound, gate"
+    ):
+        found[compound, gate] += begun - 1
+    return found
 
 
 def _numbers(db: sqlite3.Connection, table: str, number: str) -> Mapping[Place, int]:

@@ -90,7 +90,7 @@ CREATE TABLE refused (
     arrived_ms INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE trouble (
-    what TEXT NOT NULL,                 -- conflict, fork, chain, place, lost, refused
+    what TEXT NOT NULL,                 -- conflict, fork, chain, place, lost, refused, torn, anew
     stream TEXT NOT NULL, seq INTEGER NOT NULL,
     compound TEXT NOT NULL, gate TEXT NOT NULL, detail TEXT NOT NULL, arrived_ms INTEGER NOT NULL,
     acknowledged_by TEXT,
@@ -139,3 +139,10 @@ def second(db: Any) -> None:
     """Add what the centre asks of gates."""
     for statement in _SECOND.split(";\n"):
         db.execute(statement)
+
+
+@migrations()  # type: ignore[untyped-decorator]
+def third(db: Any) -> None:
+    """Add what a gate could not know of the journal before, and where journals begin."""
+    db.execute("ALTER TABLE stream ADD COLUMN salvaged INTEGER NOT NULL DEFAULT 0")
+    db.execute("CREATE INDEX stream_begun ON stream(compound, gate) WHERE before IS NULL")

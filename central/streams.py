@@ -81,7 +81,8 @@ class Streams:
             return known
         cursor = self._db.execute(
             "INSERT INTO stream (id, compound, gate, named_last)"
-            " VALUES (?, ?, ?, (SELECT min(before_last) FROM stream WHERE before = ?))",
+            " VALUES (?, ?, ?,"
+            " (SELECT min(before_last) FROM stream WHERE before = ? AND NOT salvaged))",
             (stream, compound, gate, stream),
         )
         number = cursor.lastrowid

@@ -129,7 +129,7 @@ export function wrongWith(scope) {
   const wrong = state === "whole" ? [] : [state];
   if (feed === undefined) return wrong;
   if (feed.alarms_active > 0 || feed.alarms_unacknowledged > 0) wrong.push("alarms");
-  for (const code of ["waiting", "lost", "conflicts", "not_understood", "day_unknown"]) {
+  for (const code of ["waiting", "lost", "unsure", "conflicts", "not_understood", "day_unknown"]) {
     if ((feed[code] ?? 0) > (code === "waiting" ? WAITING_MANY : 0)) wrong.push(code);
   }
   return wrong;

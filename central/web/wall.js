@@ -113,7 +113,7 @@ function Banner({ words }) {
 function Worth({ words, scope }) {
   const feed = picture.now.get(scope);
   const how = stateOf(scope);
-  const notes = feed === undefined ? [] : ["waiting", "lost", "conflicts", "not_understood", "day_unknown"]
+  const notes = feed === undefined ? [] : ["waiting", "lost", "unsure", "conflicts", "not_understood", "day_unknown"]
     .filter((code) => (feed[code] ?? 0) > 0)
     .map((code) => [code, words[code](feed[code]), code !== "waiting" || feed[code] > WAITING_MANY]);
   return html`<p class="worth">

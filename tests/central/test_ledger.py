@@ -135,6 +135,39 @@ def test_an_image_that_forgot_its_end_is_a_fork(ledger, order):
     assert whats(ledger) == ["fork"]
 
 
+def test_a_start_over_a_broken_journal_is_no_fork_and_leaves_the_gate_unsure(ledger):
+    card = Stream()
+    card.passage()
+    kept = card.last
+    card.passage()
+    take(ledger, card)
+    successor = Stream()
+    started = msgspec.structs.replace(
+        contract.decode_body(successor.entries[0]),
+        before=card.id, before_last=kept, salvaged=True,
+    )  # fmt: skip
+    successor.entries[0] = msgspec.structs.replace(
+        successor.entries[0], open=msgspec.Raw(contract.encode(started))
+    )
+    take(ledger, successor)
+    assert whats(ledger) == ["torn"]
+    take(ledger, Stream(before=card))
+    assert whats(ledger) == ["torn"], "the one start that claims an end names the true one"
+    take(ledger, Stream(before=card))
+    assert sorted(whats(ledger)) == ["fork", "torn"]
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)])
+def test_a_journal_that_begins_a_second_time_is_said(ledger, order):
+    card, new = Stream(), Stream(boot="boot-2")
+    gates = (card, Stream(before=card), new)
+    for which in order[:2]:
+        take(ledger, gates[which])
+    assert whats(ledger) == ([] if order[0] == 0 else ["anew"])
+    take(ledger, gates[order[2]])
+    assert whats(ledger) == ["anew"]
+
+
 def test_a_chain_break_is_noticed_whichever_neighbour_comes_first(ledger):
     for order in (slice(None), slice(None, None, -1)):
         gate = Stream()
@@ -143,7 +176,8 @@ def test_a_chain_break_is_noticed_whichever_neighbour_comes_first(ledger):
         broken[3] = changed(broken[3], prev="f" * 64)
         for entry in broken[order]:
             take(ledger, gate, [entry])
-    found = [(one["what"], one["seq"]) for one in gaps(ledger)["troubles"]]
+    troubles = gaps(ledger)["troubles"]
+    found = [(one["what"], one["seq"]) for one in troubles if one["what"] != "anew"]
     # The entry itself names another before it; the one after it names what it was before.
     assert sorted(found) == [("chain", 4), ("chain", 4), ("chain", 5), ("chain", 5)]
 

@@ -96,7 +96,9 @@ class Verdict:
     passages: int = 0
     lost: int = 0
     named: int = 0
-    """Of what is not there, what central itself says is lost."""
+    """Of what is not there, what central itself says is lost,"""
+    unsure: int = 0
+    """or may be: beyond what could be read of a broken journal. Counted in `named`, too."""
     double: int = 0
     wrong: list[str] = field(default_factory=list)
     kinds: dict[str, int] = field(default_factory=dict)
@@ -117,6 +119,15 @@ class Held:
             self.lost = db.execute(
                 "SELECT s.id, l.first, l.last FROM lost l JOIN stream s ON s.no = l.stream"
             ).fetchall()
+            self.streams = {
+                name: (compound, gate, before)
+                for name, compound, gate, before in db.execute(
+                    "SELECT id, compound, gate, before FROM stream WHERE top > 0"
+                )
+            }
+            self.torn = db.execute(
+                "SELECT compound, gate, before, before_last FROM stream WHERE salvaged"
+            ).fetchall()
             self.troubles = Counter(
                 what for (what,) in db.execute("SELECT what FROM trouble").fetchall()
             )
@@ -132,6 +143,18 @@ class Held:
     def says_lost(self, ref):
         return any(ref[0] == s and first <= ref[1] <= last for s, first, last in self.lost)
 
+    def says_unsure(self, ref):
+        """Tell whether an entry stood beyond what a start could read of its broken journal."""
+        stream, seq = ref
+        return any(
+            seq > last if stream == named[2] else self.streams.get(stream, named) == named
+            for *place, last in self.torn
+            for named in [tuple(place)]
+        )
+
+    def accounts_for(self, ref):
+        return ref in self.rows or self.says_lost(ref) or self.says_unsure(ref)
+
 
 class _Entry(NamedTuple):
     stream: str
@@ -144,7 +167,8 @@ def judge(recorded, held, summary):
     """Compare what was recorded with what is counted, and with what central says it counted."""
     verdict = Verdict(recorded=len(recorded.rows), counted=len(held.rows))
     missing = [ref for ref in recorded.rows if ref not in held.rows]
-    verdict.named = sum(held.says_lost(ref) for ref in missing)
+    verdict.unsure = sum(held.says_unsure(ref) for ref in missing if not held.says_lost(ref))
+    verdict.named = sum(held.says_lost(ref) for ref in missing) + verdict.unsure
     verdict.lost = len(missing) - verdict.named
     verdict.double = len(held.rows.keys() - recorded.rows.keys()) + held.conflicts
     arrived = {ref: row for ref, row in recorded.rows.items() if ref in held.rows}

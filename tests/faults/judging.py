@@ -41,6 +41,8 @@ def judge(run):
         verdict.wrong += passages.untaken()
     found = untrue(run.watcher.said, passages.arrivals(), run.silences, exact=run.fault.exact)
     verdict.wrong += found[:UNTRUE_SHOWN]
+    if verdict.unsure:
+        run.notes["named as perhaps missing"] = verdict.unsure
     run.notes["feeds"] = len(run.watcher.said)
     run.notes["arrivals taken"] = sum(len(guard.accepted) for guard in run.site.guards)
     run.notes["arrivals recorded"] = passages.recorded
@@ -60,7 +62,7 @@ def _misnamed(run, held, verdict):
 def _broken_words(run, held):
     """A passage that the log names was on disk by then: it must be there, and counted."""
     said = [(ref[0], int(ref[1])) for gate in run.site.gates for ref in _OVER.findall(gate.said())]
-    gone = [ref for ref in said if ref not in held.rows and not held.says_lost(ref)]
+    gone = [ref for ref in said if not held.accounts_for(ref)]
     run.notes["said recorded"] = len(said)
     if gone:
         yield f"{len(gone)} passages were said to be recorded and are not counted"

@@ -176,7 +176,7 @@ class Run:
         if not self.site.central.ledger.exists():
             return False
         held = evidence.Held(self.site.central.ledger)
-        return all(ref in held.rows or held.says_lost(ref) for ref in self.recorded.rows)
+        return all(map(held.accounts_for, self.recorded.rows))
 
     def settle(self, what="all is settled"):
         wait_for(self.settled, self.fault.settle_s, what)

@@ -412,7 +412,22 @@ class Checker:
                 last = box.live[name].bit_length() - 1
                 if silent := full(last) & ~known:
                     self.fail(2, f"{name[:6]}/{numbers(silent)} is gone and not called LOST")
+        self._said(db, lost)
         self.figures["entries LOST"] = sum(bits.bit_count() for bits in lost.values())
+
+    def _said(self, db: sqlite3.Connection, lost: Sets) -> None:
+        """What is gone of a gate that nobody put an older card into is LOST, or may be missing."""
+        unsure = {
+            (compound, gate)
+            for compound, gate in db.execute(
+                "SELECT compound, gate FROM trouble WHERE what IN ('torn', 'anew')"
+            )
+        }
+        for name, stream in self.streams.items():
+            gone = full(len(stream.rows)) & ~self.shadow.get(name, 0) & ~lost.get(name, 0)
+            gone &= ~self._somewhere(name) & ~self.promised.get(name, 0)
+            if gone and stream.place not in unsure | self.forked:
+                self.fail(2, f"{name[:6]}/{numbers(gone)} is gone and nobody says so")
 
     def _once(self) -> None:
         """One thing that happened is one entry."""

@@ -133,12 +133,15 @@ def _columns(ref: str, found: list[Any], voided: set[str]) -> Counter[str]:
 
 
 def troubles(checker: Any, db: sqlite3.Connection) -> None:
-    """FORK and CONFLICT are alarmed exactly where there were ones, and nothing else is."""
+    """FORK and CONFLICT are alarmed exactly where there were ones, and nothing else is.
+
+    A start over a broken journal names what could be read of it, and claims no end.
+    """
     starts: dict[str, list[int]] = defaultdict(list)
     for name, bits in checker.shadow.items():
         if bits >> 1 & 1:
             body = json.loads(bytes(checker.streams[name].rows[0].entry.open))
-            if body.get("before"):
+            if body.get("before") and not body.get("salvaged"):
                 starts[body["before"]].append(body["before_last"])
     true = {
         name
