@@ -115,11 +115,11 @@ class Guard:
         self.clear_screen(visit)
         if self.look_for(visit) is None and not self.introduce(visit):
             return
-        screen = self.street.house.screen()
+        screen, looked_s = self.street.house.screen(), self.street.now
         for reading in list(screen["unassigned"]) if screen else ():
             if reading.get("device") != self.gun.device:
                 continue
-            found = self.gun.remembered(self.street.now - (reading["ago_s"] or 0.0))
+            found = self.gun.remembered(looked_s - (reading["ago_s"] or 0.0))
             if not found or found[0] is not visit or found[1] is None:
                 continue
             if not self.street.chance(self.habits.answers_whose):
