@@ -81,7 +81,7 @@ def run_all(plans: Sequence[Plan], jobs: int) -> Iterator[Outcome]:
     spawn = get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=spawn, initializer=_undisturbed) as pool:
         try:
-            yield from pool.map(_quiet, plans, chunksize=4)
+            yield from pool.map(_quiet, plans, chunksize=1)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
