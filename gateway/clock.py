@@ -19,6 +19,9 @@ JUMP_MS: Final = 500
 """A wall clock that moved by more than this against the boot's clock was set, not slewed."""
 LOOK_S: Final = 1.0
 """The kernel is asked this often."""
+APART_MS: Final = 50
+"""Two clocks that a process held up between has read further apart are read again."""
+READS_MAX: Final = 3
 
 _STA_UNSYNC: Final = 0x0040
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
@@ -108,7 +111,7 @@ class Clock:
 
     def look(self) -> tuple[Stamp, Jump | None]:
         """Give the moment, and what changed since the last look."""
-        mono_ms, at_ms = self._boot(), self._wall()
+        mono_ms, at_ms = self._both()
         was = self.state
         offset_ms = at_ms - mono_ms
         jump_ms, self._offset_ms = offset_ms - self._offset_ms, offset_ms
@@ -119,3 +122,13 @@ class Clock:
         if jumped or self.state != was:
             return stamp, Jump(self.state, was, jump_ms if jumped else 0)
         return stamp, None
+
+    def _both(self) -> tuple[int, int]:
+        """Read both clocks at one moment, as nearly as it can be had."""
+        mono_ms, at_ms = self._boot(), self._wall()
+        for _ in range(READS_MAX):
+            after_ms = self._boot()
+            if after_ms - mono_ms <= APART_MS:
+                break
+            mono_ms, at_ms = after_ms, self._wall()
+        return mono_ms, at_ms

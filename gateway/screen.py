@@ -3,7 +3,8 @@
 Law: `show` never waits for a client. A view is kept, the newest only; each client's own thread
 sends it at its own pace, and one that does not read is dropped. The page counts itself NOT LIVE
 when no view came for 3 s, so whoever owns this calls `show` at least once a second: then a loop
-that hangs is seen on the screen as surely as a process that died.
+that hangs is seen on the screen as surely as a process that died. A touch that was answered with
+"taken" is in the queue: the gate that ends refuses touches first, and then empties the queue.
 """
 
 import contextlib
@@ -20,6 +21,7 @@ from collections.abc import Callable, Collection
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from time import monotonic  # noqa: TID251 - the edge: a thread's last round, a touch in hand.
 from typing import Any, ClassVar, Final
 
 from gateway.core.events import Event
@@ -36,6 +38,13 @@ STILL_S: Final = 15.0
 """Without a view for so long a comment is sent, so that a dead client is noticed."""
 PACE_S: Final = 0.05
 CLOSE_WAIT_S: Final = 5.0
+BEAT_S_MAX: Final = 10.0
+"""The thread that takes connections goes round each tenth of a second."""
+TOUCH_S_MAX: Final = 10.0
+"""A touch is handed on in microseconds."""
+HAND_OVER_S: Final = 2.0
+ENDING: Final = "ending"
+"""The page has words of its own for it."""
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -53,6 +62,10 @@ def end_process(error: BaseException) -> None:
     """Report what ended the screen's thread, and end the process for systemd to restart."""
     _LOG.critical("The screen's server ended.", exc_info=error)
     os._exit(1)
+
+
+class GateEnding(Exception):  # noqa: N818 - read beside TouchRefused.
+    """The gate is about to end, and takes no touch any more."""
 
 
 class Screen:
@@ -96,6 +109,10 @@ class Screen:
                 "{{home}}": home_province,
             }
         )
+        self._takes = threading.Condition()
+        self._ending = False
+        self._in_hand: dict[int, float] = {}
+        """Since when each page's thread has been handing a touch on."""
         self._server = _Server(self, host, port)
         self._thread = threading.Thread(target=self._serve, name="screen", daemon=True)
 
@@ -111,7 +128,20 @@ class Screen:
 
     def start(self) -> None:
         """Serve from now on."""
+        self._server.beat_s = monotonic()
         self._thread.start()
+
+    def ailing(self, now: float) -> str | None:
+        """Say that no page or no touch gets through any more; None when all is well."""
+        if not self._thread.is_alive():
+            return "the thread screen is dead"
+        if now - self._server.beat_s > BEAT_S_MAX:
+            return f"the thread screen has hung for {now - self._server.beat_s:.0f} s"
+        with self._takes:
+            since_s = min(self._in_hand.values(), default=now)
+        if now - since_s > TOUCH_S_MAX:
+            return f"a touch has not been handed on for {now - since_s:.0f} s"
+        return None
 
     def show(self, view_json: bytes) -> None:
         """Make this the view that every page shows; never waits for one."""
@@ -121,13 +151,20 @@ class Screen:
             self._shown += 1
             self._newest.notify_all()
 
+    def refuse_touches(self) -> None:
+        """Take no touch from now on; those that were taken are handed on when this returns."""
+        with self._takes:
+            self._ending = True
+            self._takes.wait_for(lambda: not self._in_hand, HAND_OVER_S)
+
     def close(self) -> None:
         """End all threads and free the port."""
         with self._newest:
             self._closing = True
             self._newest.notify_all()
         if self._thread.is_alive():
-            self._server.shutdown()
+            # On a thread of its own: it waits for ever for a server that hangs.
+            threading.Thread(target=self._server.shutdown, name="screen-end", daemon=True).start()
             self._thread.join(CLOSE_WAIT_S)
         self._server.server_close()
         self._server.hang_up()
@@ -160,8 +197,19 @@ class Screen:
         return self._crop(passage)
 
     def take_touch(self, payload: bytes) -> None:
-        """Hand a touch on; raises TouchRefused."""
-        self._touch(decode_touch(payload, self._lanes))
+        """Hand a touch on; raises TouchRefused, and GateEnding."""
+        event = decode_touch(payload, self._lanes)
+        thread = threading.get_ident()
+        with self._takes:
+            if self._ending:
+                raise GateEnding(ENDING)
+            self._in_hand[thread] = monotonic()
+        try:
+            self._touch(event)
+        finally:
+            with self._takes:
+                del self._in_hand[thread]
+                self._takes.notify_all()
 
     def boot_line(self) -> bytes:
         """Say which start of the gateway this is: a page of another one loads itself again."""
@@ -204,6 +252,8 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, screen: Screen, host: str, port: int) -> None:
         self.screen = screen
+        self.beat_s = monotonic()
+        """When the thread that takes connections was last seen going round."""
         self._lock = threading.Lock()
         self._open: dict[socket.socket, threading.Thread] = {}
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -216,6 +266,9 @@ class _Server(ThreadingHTTPServer):
         # HTTPServer looks up the host's own name here, which may ask the network.
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = "localhost", int(self.server_address[1])
+
+    def service_actions(self) -> None:
+        self.beat_s = monotonic()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         thread = threading.Thread(
@@ -317,6 +370,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.screen.take_touch(self.rfile.read(int(length)))
         except TouchRefused as refusal:
             self._refuse(HTTPStatus.BAD_REQUEST, str(refusal))
+        except GateEnding as refusal:
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, str(refusal))
         else:
             self._answer(HTTPStatus.NO_CONTENT, b"", "")
 

@@ -27,7 +27,7 @@ from gateway.config import Settings
 from gateway.core import core, events
 from gateway.desk import DESK, LESSONS, Desk
 from gateway.devices.equipment import Equipment
-from gateway.errors import JournalUnwritable
+from gateway.errors import GateError, JournalUnwritable
 from gateway.inbox import Inbox
 from gateway.journal import folding
 from gateway.journal.journal import Journal, Stamp
@@ -83,6 +83,15 @@ def local_day(at_ms: int, zone: tzinfo) -> range:
     return range(*(int(day.timestamp() * 1000) for day in (midnight, midnight + timedelta(days=1))))
 
 
+def _say_why(error: Exception) -> None:
+    """Say what ends the process, at once: what hangs may keep it from coming to its end."""
+    if isinstance(error, GateError):
+        systemd.notify(f"STATUS={error}")
+        _LOG.critical("The gate cannot work.", extra={"GATE_REASON": str(error)})
+    else:
+        _LOG.critical("The gate's process ends.", exc_info=error)
+
+
 class Actuator(Protocol):
     """What can pulse a lane's barrier."""
 
@@ -113,18 +122,24 @@ class Service:
     # --- Starting and ending ----------------------------------------------------------------
 
     def run(self) -> None:
-        """Run until SIGTERM or SIGINT; raises GateError, or what a thread died of."""
+        """Run until SIGTERM or SIGINT; raises GateError before it is open, SystemExit after it."""
         with self._stack:
+            self._stack.callback(Watch.close)  # Last of all: what hangs may hang the end, too.
             self._open()
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, self._stop)
             systemd.notify("READY=1", f"STATUS={self.screen.url}")
             _LOG.info("The gate is open for work.", extra={"GATE_SCREEN": self.screen.url})
             self.watch.arm()
-            while not self._stopping:
-                self.turn(self.inbox.take(self._wait_s()))
-                self.watch.turned(monotonic())
-            self._end()
+            try:
+                while not self._stopping:
+                    self.turn(self.inbox.take(self._wait_s()))
+                    self.watch.turned(monotonic())
+                self._end()
+            except Exception as error:
+                self.watch.ending()
+                _say_why(error)
+                raise SystemExit(1) from error
 
     def _stop(self, *_: object) -> None:
         self._stopping = True
@@ -168,9 +183,9 @@ class Service:
         self._stack.callback(self.link.close)
         self.link.start()
         self.watch = Watch(
-            (self.writing.ailing, self.equipment.ailing, self.link.ailing), systemd.watchdog_s()
+            (self.writing.ailing, self.equipment.ailing, self.link.ailing, self.screen.ailing),
+            systemd.watchdog_s(),
         )
-        self._stack.callback(self.watch.close)
 
     def _begin(self, stamp: Stamp) -> None:
         """Take unfinished passages up again, unless that may be what killed us."""
@@ -228,10 +243,13 @@ class Service:
         """Stop what feeds the queue, take what is left in it, and say goodbye."""
         systemd.notify("STOPPING=1")
         self.watch.ending()
+        self.screen.refuse_touches()
         self.equipment.stop()
         deadline = monotonic() + DRAIN_S
-        while (items := self.inbox.take(0.0)) and monotonic() < deadline:
+        while items := self.inbox.take(0.0):
             self.turn(items)
+            if monotonic() >= deadline:
+                break
         if self.uplink.link != "down":
             stamp, _ = self._clock.look()
             self.link.send([self._farewell(stamp)])

@@ -57,6 +57,7 @@ class Watch:
         """Give the loop its time from now on."""
         faulthandler.dump_traceback_later(self._hang_s, exit=True, file=STDERR)
 
-    def close(self) -> None:
+    @staticmethod
+    def close() -> None:
         """Watch no longer."""
         faulthandler.cancel_dump_traceback_later()

@@ -70,7 +70,7 @@ async function touch(what) {
 
 function note(why) {
   const words = WORDS[state.language];
-  put({ note: why ? words.sent_refused(why) : words.not_sent });
+  put({ note: why ? words.sent_refused(words.refusals[why] ?? why) : words.not_sent });
   setTimeout(() => put({ note: null }), NOTE_S * 1000);
 }
 

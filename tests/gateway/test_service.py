@@ -1,6 +1,8 @@
 """A real gate, a real broker: nothing lost, nothing twice, a clear line for people."""
 
+import http.client
 import resource
+import threading
 
 import pytest
 
@@ -54,6 +56,30 @@ def test_a_burst_of_touches_and_sigterm_in_the_middle(broker, centre, make_gate)
     gate.start()  # The link may not have stood yet: what was not sent is sent now.
     until(lambda: centre.keys() == gate.keys())
     assert gate.stop() == 0
+
+
+def test_every_touch_that_the_page_took_is_recorded_however_late_in_the_stop(make_gate):
+    gate = make_gate(free_port()).start()
+    page = gate.page()
+    taken, refused = [], []
+
+    def touch_on():
+        try:
+            while True:
+                page.touch("ArrivalTouched", lane="in1")
+                taken.append(1)
+                page.touch("NextTouched", lane="in1")
+        except (OSError, http.client.HTTPException, AssertionError) as error:
+            refused.append(error)
+
+    guard = threading.Thread(target=touch_on)
+    guard.start()
+    until(lambda: len(taken) >= 5)
+    assert gate.stop() == 0
+    guard.join(15)
+    assert len(gate.bodies("opened")) == len(taken)
+    answered = [error.args[0] for error in refused if isinstance(error, AssertionError)]
+    assert answered in ([], [(503, '{"refused": "ending"}')])
 
 
 def test_a_broker_that_is_not_there_then_there_then_killed_then_back(tmp_path, make_gate):

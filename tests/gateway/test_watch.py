@@ -1,6 +1,7 @@
 """What dies or hangs without a word: found within a bound, said, and ended. The real things."""
 
 import ctypes
+import socket
 import threading
 import time
 
@@ -32,6 +33,17 @@ class Relay:
 
 systemd.log_to_journal("gatepost-gateway")
 Service(config.read(pathlib.Path(sys.argv[1])), Relay()).run()
+"""
+
+DEAF = """
+import pathlib, sys, threading
+from gateway import config, screen, systemd
+from gateway.service import Service
+
+screen.BEAT_S_MAX = 1.0
+screen._Server.process_request = lambda *_: threading.Event().wait()
+systemd.log_to_journal("gatepost-gateway")
+Service(config.read(pathlib.Path(sys.argv[1]))).run()
 """
 
 
@@ -189,6 +201,15 @@ def test_a_loop_that_hangs_says_where_and_ends_before_systemd_kills_it(make_gate
     assert "Timeout" in said
     assert "in pulse" in said
     assert "service.py" in said
+
+
+def test_a_page_that_nobody_can_load_any_more_ends_the_gate_which_says_why(make_gate):
+    gate = make_gate(free_port()).start(program=("-c", DEAF))
+    host, port = gate.url.removeprefix("http://").rstrip("/").split(":")
+    with socket.create_connection((host, int(port)), 5):
+        assert gate.process.wait(60) == 1
+    gate.kill()
+    assert "the thread screen has hung" in gate.said()
 
 
 # --- The journal's own proof ----------------------------------------------------------------
