@@ -43,9 +43,15 @@ def read_arguments() -> argparse.Namespace:
         own.add_argument("--batch", type=int)
         own.add_argument("--rate", type=float, help="the highest learning rate")
         own.add_argument("--size", choices=("small", "large"), default="large")
-        own.add_argument("--start", type=Path, help="a folder of checkpoints to begin from")
+        own.add_argument("--start", type=Path, help="checkpoints or ONNX to begin from")
         own.add_argument("--each", type=int, default=100, help="plates a kind to evaluate")
     return parser.parse_args()
+
+
+def start_of(folder: Path, name: str) -> Path:
+    """Choose a folder's checkpoint, else its exported net."""
+    kept = folder / f"{name}.pt"
+    return kept if kept.exists() else folder / f"{name}.onnx"
 
 
 def train(given: argparse.Namespace, name: str, slice_s: float) -> bool:
@@ -56,7 +62,7 @@ def train(given: argparse.Namespace, name: str, slice_s: float) -> bool:
     plan = Plan(
         data=given.data, work=given.work, steps=given.steps or STEPS[name],
         workers=given.workers, reuse=given.reuse, slice_s=slice_s, rate=given.rate,
-        start=given.start / f"{name}.pt" if given.start else None,
+        start=start_of(given.start, name) if given.start else None,
     )  # fmt: skip
     if name == "finder":
         return learn(finder.course(given.data, given.batch), plan)

@@ -19,12 +19,15 @@ import torch
 from torch import nn
 
 from gateway.plot import Chart, Series, sheet
+from training.restore import restore
 
 Tensors = tuple[torch.Tensor, ...]
 KEEP_EVERY: Final = 200
 TELL_EVERY: Final = 50
 MEASURE_EVERY: Final = 500
 EMA: Final = 0.995
+SHOWN: Final = 192
+"""Samples on which an exported net's normalisations are set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ class Plan:
     slice_s: float
     """Stop after so long, to go on later from the checkpoint."""
     start: Path | None = None
-    """Begin with these weights; what has another size is taken as far as it goes."""
+    """Begin with these weights: a checkpoint's, as far as sizes go, or an exported net's."""
     rate: float | None = None
     threads: int = 1
 
@@ -147,7 +150,7 @@ def learn(course: Course, plan: Plan) -> bool:
             part.load_state_dict(was[name])
         step, curve = was["step"], was["curve"]
     elif plan.start is not None:
-        take_over(net, torch.load(plan.start, weights_only=True, map_location=on)["mean"])
+        begin_from(plan.start, course, plan.data)
         mean.module.load_state_dict(net.state_dict())
     if step >= plan.steps:
         return True
@@ -232,6 +235,18 @@ def keep(file: Path, parts: dict[str, Any], step: int, curve: list[dict[str, flo
     packed: dict[str, Any] = {name: part.state_dict() for name, part in parts.items()}
     torch.save({**packed, "step": step, "curve": curve}, file.with_suffix(".new"))
     file.with_suffix(".new").replace(file)
+
+
+def begin_from(file: Path, course: Course, data: Path) -> None:
+    """Begin with a checkpoint's weights, or with those of an exported net."""
+    on = next(course.net.parameters()).device
+    if file.suffix != ".onnx":
+        take_over(course.net, torch.load(file, weights_only=True, map_location=on)["mean"])
+        return
+    shown = next(course.supply(data, course.seed, SHOWN))[0]
+    x = torch.from_numpy(shown).to(on).permute(0, 3, 1, 2).float() / 255
+    anew = restore(course.net, file, x.contiguous(memory_format=torch.channels_last))
+    print(f"{file.name} taken back; anew: {', '.join(anew) or 'nothing'}", flush=True)
 
 
 def take_over(net: nn.Module, kept: dict[str, torch.Tensor]) -> None:
