@@ -21,6 +21,9 @@ VALIDATION: Final = ("dev_crops", "dev_frames")
 HELD_OUT: Final = 16
 """One plate text in so many is kept from training, for calibration."""
 UNKNOWN: Final = -1
+MISLABELLED: Final = Path(__file__).with_name("mislabelled.txt")
+"""Training crops whose label names another plate, found where a net and the label differed and
+looked at one by one: a net of these would learn, and be measured by, what is not there."""
 
 
 class ValidationLeak(ValueError):  # noqa: N818 - named by what happened.
@@ -75,10 +78,11 @@ def load_crops(data: Path, *, held_out: bool = False) -> list[Crop]:
     """Load the training crops, or those held out; never one whose text a validation set has."""
     kept_apart = validation_texts(data)
     apart = {text.replace("O", "0") for text in kept_apart}
+    wrong = frozenset(MISLABELLED.read_text(encoding="utf-8").split())
     crops = []
     for row in rows_of(data / "train_crops/index.csv"):
         text = row["label"]
-        if text.replace("O", "0") in apart or is_held_out(text) != held_out:
+        if text.replace("O", "0") in apart or is_held_out(text) != held_out or row["file"] in wrong:
             continue
         picture = cv2.imread(str(data / "train_crops" / row["file"]))
         assert picture is not None, row["file"]

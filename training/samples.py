@@ -23,8 +23,8 @@ from training.weather import weather
 
 Batch = tuple[NDArray[np.generic], ...]
 
-DRAWN: Final = 0.52
-REAL: Final = 0.42
+DRAWN: Final = 0.42
+REAL: Final = 0.52
 """Shares of the lessons; the rest is no plate."""
 FONT: Final = 0.15
 """Of the drawn ones, with a font's glyphs instead of the standard's."""
@@ -32,6 +32,10 @@ LAID: Final = 0.6
 """Of plates of two lines, cut into their lines as the second look sees them."""
 FACE_WIDE: Final = 200
 """Pixels."""
+SMALL: Final = (94, 24)
+SMALL_SHARE: Final = 0.3
+"""Of real crops, those squeezed as the public CCPD crops are, which lost their shape so."""
+HOWS: Final = (cv2.INTER_AREA, cv2.INTER_LINEAR, cv2.INTER_CUBIC)
 _CLASS: Final = {character: place for place, character in enumerate(NEWEST.classes)}
 _NOWHERE: Final = np.full(8, np.nan, np.float32)
 
@@ -143,11 +147,16 @@ class Studio:
         chosen = int(np.searchsorted(self.weight, rng.random()))
         crop = self.crops[min(chosen, len(self.crops) - 1)]
         strength = float(rng.uniform(0.0, 0.8))
+        face = crop.picture
+        if rng.random() < SMALL_SHARE:
+            face = np.asarray(
+                cv2.resize(face, SMALL, interpolation=HOWS[rng.integers(3)]), np.uint8
+            )
         if rng.random() < 0.35:
             ground = self.surroundings() if rng.random() < 0.6 else plain_ground(rng, SIZE)
-            seen = lay(crop.picture, loose_corners(rng, SIZE, strength), ground)
+            seen = lay(face, loose_corners(rng, SIZE, strength), ground)
         else:
-            seen = lay(crop.picture, self.tight_corners(strength), cv2.resize(crop.picture, SIZE))
+            seen = lay(face, self.tight_corners(strength), cv2.resize(face, SIZE))
         # Of yellow ones nobody noted whether they have two lines.
         lines = UNKNOWN if crop.colour == COLOURS.index("yellow") else 0
         picture = weather(seen, rng, strength * 0.7)
