@@ -4,7 +4,8 @@ A plate of two lines is cut into them, and they are laid side by side: the recog
 seven characters in a row, as large as any other plate's.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import cv2
@@ -79,6 +80,17 @@ def look_again(models: Models, picture: Picture, first: Look, corners: Corners) 
     places, _, colours, *_ = models.recogniser.run(cv2.dnn.blobFromImage(laid(crop), 1 / 255))
     chances = softmax(places[0], models.settings.temperature)
     return Look(chances, first.corners, softmax(colours[0]), first.two_lines)
+
+
+def joined(looks: Sequence[Look]) -> Look:
+    """Give what several looks at one plate say together: their chances' geometric mean.
+
+    A look that is sure of what the others did not see does not carry them, as it would if the
+    surest were taken. The corners are the last one's.
+    """
+    logs = np.mean([np.log(np.maximum(each.places, 1e-9)) for each in looks], axis=0)
+    colours = np.mean([each.colours for each in looks], axis=0)
+    return replace(looks[-1], places=softmax(logs), colours=np.asarray(colours, np.float32))
 
 
 def decoded(models: Models, picture: Picture, seen: Look) -> Plate:

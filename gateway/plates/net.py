@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gateway.plates import find, locate
 from gateway.plates.decode import presence
-from gateway.plates.look import Look, decoded, look, look_again
+from gateway.plates.look import TWO, Look, decoded, joined, look, look_again
 from gateway.plates.model import FOLDER, Models, Runtime, open_models
 from gateway.plates.picture import (
     SIDE_MAX,
@@ -22,6 +22,7 @@ from gateway.plates.picture import (
     as_picture,
     box_of,
     cut_out,
+    is_crop,
     widened,
     within,
 )  # fmt: skip
@@ -30,10 +31,9 @@ from gateway.plates.reader import Plate, Region
 FIRST_LOOK: Final = (1.25, 1.5)
 """How much wider and higher than the detector's corners the first look is."""
 SECOND_LOOK: Final = (1.04, 1.12)
+THIRD_LOOK: Final = (1.0, 1.0)
 PRESENT: Final = 0.5
 """Below this, what was looked at is no plate."""
-BARE_WIDTH_MAX: Final = 260
-"""Up to this width a picture of a plate's shape is taken for a bare crop."""
 WEAK: Final = 0.5
 """A best reading below this makes the reader try the slower ways too."""
 DOUBTFUL: Final = 0.1
@@ -113,34 +113,31 @@ class NetReader:
         return [each for each in read if each is not None and each.confidence >= confidence_min]
 
     def _bare(self, picture: Picture) -> Plate | None:
-        """Read a small crop whole, as it is and along the corners seen in it."""
-        height, width = picture.shape[:2]
-        if width > BARE_WIDTH_MAX or not 1.3 < width / height < 7:
+        """Read a crop: the whole of it is the first look."""
+        if not is_crop(picture):
             return None
+        height, width = picture.shape[:2]
         sides = np.array(((0, 0), (width, 0), (width, height), (0, height)), np.float32)
         first = look(self._models, picture, sides)
-        if presence(first.places) < PRESENT:
-            return None
-        either = (decoded(self._models, picture, first), self._second(picture, first))
-        return max(either, key=lambda plate: plate.confidence)
+        return None if presence(first.places) < PRESENT else self._closer(picture, first)
 
     def _plate(self, picture: Picture, corners: Corners) -> Plate | None:
         """Read what lies within corners; None when it is no plate."""
         first = look(self._models, picture, widened(corners, *FIRST_LOOK))
-        if presence(first.places) < PRESENT:
-            return None
-        return self._second(picture, first)
+        return None if presence(first.places) < PRESENT else self._closer(picture, first)
 
-    def _second(self, picture: Picture, first: Look) -> Plate:
-        """Read along the corners that a first look saw; once more when that is not sure."""
-        corners = widened(first.corners, *SECOND_LOOK)
-        second = look_again(self._models, picture, first, corners)
-        plate = decoded(self._models, picture, second)
-        if plate.confidence >= self.accept:
-            return plate
-        corners = widened(second.corners, *SECOND_LOOK)
-        third = decoded(self._models, picture, look(self._models, picture, corners))
-        return max(plate, third, key=lambda each: each.confidence)
+    def _closer(self, picture: Picture, first: Look) -> Plate:
+        """Look along the corners that were seen, and once more while the looks are not sure."""
+        # Of a plate of two lines the first look saw both at once: too small to be heard.
+        looks = [first] if first.two_lines < TWO else []
+        corners = first.corners
+        for wider in (SECOND_LOOK, THIRD_LOOK):
+            looks.append(look_again(self._models, picture, first, widened(corners, *wider)))
+            corners = looks[-1].corners
+            plate = decoded(self._models, picture, joined(looks))
+            if plate.confidence >= self.accept:
+                break
+        return plate
 
 
 def placed(plate: Plate, back: float, offset: tuple[int, int], shape: tuple[int, ...]) -> Plate:

@@ -21,6 +21,10 @@ SIDE_MAX: Final = 1600
 """Larger pictures are shrunk before anything is looked for in them."""
 SIDE_MIN: Final = 8
 """Smaller ones hold no plate."""
+CROP_WIDTH_MAX: Final = 640
+"""Up to this width a picture of a plate's shape is taken for a bare crop."""
+SQUAT_WIDTH_MAX: Final = 260
+"""The same, where it is less than twice as wide as high, as small camera pictures are too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,13 @@ def _on_grey(layered: Picture) -> Picture:
     share = layered[:, :, -1:].astype(np.float32) / 255
     laid = layered[:, :, :-1] * share + 128 * (1 - share)
     return laid.astype(np.uint8)
+
+
+def is_crop(picture: Picture) -> bool:
+    """Tell whether a picture may be no more than one plate, by its size and shape."""
+    height, width = picture.shape[:2]
+    widest = CROP_WIDTH_MAX if width >= 2 * height else SQUAT_WIDTH_MAX
+    return width <= widest and 1.3 < width / height < 7
 
 
 def within(picture: Picture, side_max: int) -> tuple[Picture, float]:

@@ -22,7 +22,7 @@ from gateway.plates.errors import ReaderMissing
 from gateway.plates.grammar import DIGITS, LETTERS, MARKS, PROVINCES, RARE_MARKS
 from gateway.plates.look import LINE, TALL, TWO, laid, look
 from gateway.plates.model import FOLDER, Models, open_models
-from gateway.plates.net import BARE_WIDTH_MAX, FIRST_LOOK, SECOND_LOOK, placed
+from gateway.plates.net import FIRST_LOOK, SECOND_LOOK, placed
 from gateway.plates.picture import (
     SIDE_MAX,
     Corners,
@@ -31,6 +31,7 @@ from gateway.plates.picture import (
     box_of,
     cut_out,
     flattened,
+    is_crop,
     widened,
     within,
 )  # fmt: skip
@@ -109,7 +110,7 @@ class TesseractReader:
     def _places(self, picture: Picture) -> list[tuple[Corners, bool | None]]:
         """Find plates with the detector, and rectify them along the corners seen up close."""
         height, width = picture.shape[:2]
-        if width <= BARE_WIDTH_MAX and 1.3 < width / height < 7:
+        if is_crop(picture):
             sides = np.array(((0, 0), (width, 0), (width, height), (0, height)), np.float32)
             return [(sides, look(self._models, picture, sides).two_lines >= TWO)]
         line = self._models.settings.finder_accept
