@@ -1,7 +1,8 @@
 """Find what makes the probabilities honest, and the accept line, on training data alone.
 
-Held-out training crops (by text, see data.is_held_out) and newly drawn plates of every kind are
-read by the exported nets. Validation pictures are never looked at.
+Held-out training crops (by text, see data.is_held_out), the same laid into street pictures, and
+newly drawn plates of every kind that the net knows are read as the gate reads them. Validation
+pictures are never looked at.
 """
 
 import json
@@ -17,37 +18,77 @@ from gateway.plates.decode import calibrated, softmax
 from gateway.plates.look import SIZE
 from gateway.plates.model import LIST, Models, Settings, open_models
 from gateway.plates.net import NetReader
-from training.data import Picture, load_crops, validation_texts
+from training.data import Crop, Picture, load_crops, validation_texts
+from training.frames import Street
 from training.recogniser import drawn_set
+from training.wear import lay
+from training.weather import weather
 
 SEED: Final = 4001
 DRAWN: Final = 1500
+STREETS: Final = 400
 HARD: Final = (0.3, 1.2)
-WRONG_MAX: Final = 0.002
-"""Of what is accepted of either kind, at most this share may be wrong."""
+STREET_HARD: Final = (0.0, 0.5)
+STREET_WIDE_MIN: Final = 60
+"""Pixels of the widest plate of a street picture."""
+WRONG_MAX: Final = 0.003
+"""Of what is accepted of all sets together, at most this share may be wrong."""
+ENOUGH: Final = 0.9
+"""Before calibration: two looks that are together so sure need no third."""
 UNSURE_SOURCE: Final = "hyperlpr_finemap"
 """Some of its labels are wrong, so it cannot say how often the reader is."""
 
-Labelled = list[tuple[Picture, str]]
+Labelled = list[tuple[Picture, tuple[str, ...]]]
+"""Pictures, and the plates in each."""
 
 
-def held_out(data: Path) -> Labelled:
-    """Give the training crops that no net was trained on."""
-    crops = [crop for crop in load_crops(data, held_out=True) if crop.source != UNSURE_SOURCE]
-    return [(crop.picture, crop.text) for crop in crops]
+def held_out(data: Path) -> list[Crop]:
+    """Give the training crops that no net was trained on, of sources whose labels are right."""
+    return [crop for crop in load_crops(data, held_out=True) if crop.source != UNSURE_SOURCE]
 
 
-def drawn(data: Path, seed: int, count: int) -> Labelled:
-    """Draw plates with a seed of their own, hard ones too."""
+def drawn(data: Path, seed: int, count: int, alphabet: Alphabet) -> Labelled:
+    """Draw plates of the kinds that a net knows with a seed of their own, hard ones too."""
     apart = validation_texts(data)
     made = zip(*drawn_set(data, seed, count, HARD), strict=True)
-    return [(np.asarray(face, np.uint8), text) for face, text in made if text not in apart]
+    return [
+        (np.asarray(face, np.uint8), (text,))
+        for face, text in made
+        if text not in apart and alphabet.kinds_of(text)
+    ]
+
+
+def streets(data: Path, seed: int, count: int) -> Labelled:
+    """Lay held-out crops over the plates of street pictures: what the detector has to find.
+
+    Pictures of far plates alone are left out, so there may be less than `count`.
+    """
+    street, held = Street(data, seed), held_out(data)
+    rng, made = street.rng, []
+    for _ in range(4 * count):
+        if not held or len(made) == count:
+            break
+        frame = street.frames[int(rng.integers(0, len(street.frames)))]
+        picture = street.load(frame)
+        height, width = picture.shape[:2]
+        chosen = [held[int(rng.integers(0, len(held)))] for _ in frame.boxes]
+        widest = 0.0
+        for crop, (x, y, wide, high) in zip(chosen, frame.boxes, strict=True):
+            flat = crop.picture.shape[1] / crop.picture.shape[0]
+            middle = np.array((x * width, y * height))
+            corners = street.corners(middle, wide * width, high * height, flat)
+            picture = lay(crop.picture, corners, picture)
+            widest = max(widest, float(np.linalg.norm(corners[1] - corners[0])))
+        if widest >= STREET_WIDE_MIN:
+            picture = weather(picture, rng, float(rng.uniform(*STREET_HARD)))
+            made.append((picture, tuple(crop.text for crop in chosen)))
+    return made
 
 
 def temperature_of(models: Models, crops: Labelled) -> float:
     """Find the temperature under which the labels are likeliest."""
     logits, names = [], []
-    for crop, text in crops:
+    for crop, (text,) in crops:
         blob = cv2.dnn.blobFromImage(cv2.resize(crop, SIZE), 1 / 255)
         logits.append(models.recogniser.run(blob)[0][0])
         names.append(_named(text, models.alphabet))
@@ -96,7 +137,7 @@ def read_all(models: Models, crops: Labelled) -> tuple[np.ndarray, np.ndarray]:
     best = [next(iter(reader.read(crop)), None) for crop, _ in crops]
     sure = np.array([plate.confidence if plate else 0.0 for plate in best])
     texts = [plate.text if plate else "" for plate in best]
-    right = [text == label for text, (_, label) in zip(texts, crops, strict=True)]
+    right = [text in labels for text, (_, labels) in zip(texts, crops, strict=True)]
     return sure, np.array(right)
 
 
@@ -104,27 +145,45 @@ def calibrate(data: Path, folder: Path, count: int = DRAWN) -> Settings:
     """Find temperature, Platt's line and the accept line; write them into the list."""
     cv2.setNumThreads(1)
     models = open_models(folder)
-    real, made = held_out(data), drawn(data, SEED, count)
+    real: Labelled = [(crop.picture, (crop.text,)) for crop in held_out(data)]
+    made = drawn(data, SEED, count, models.alphabet)
+    sets = {
+        "held-out crops": real,
+        "in streets": streets(data, SEED, min(STREETS, count)),
+        "drawn": made,
+    }
     plain = replace(
-        models.settings, slope=1.0, offset=0.0, accept=0.95,
+        models.settings, slope=1.0, offset=0.0, accept=ENOUGH,
         temperature=temperature_of(models, real + made[: len(real)]),
     )  # fmt: skip
     models = replace(models, settings=plain)
-    read = [read_all(models, crops) for crops in (real, made)]
-    # Real and drawn count the same, whichever there are more of.
-    share = max(1, round(len(made) / max(1, len(real))))
-    chances = np.concatenate([np.repeat(read[0][0], share), read[1][0]])
-    rights = np.concatenate([np.repeat(read[0][1], share), read[1][1]])
+    read = {name: read_all(models, pictures) for name, pictures in sets.items()}
+    # Each set counts the same, whichever there are more of.
+    read = {name: each for name, each in read.items() if len(each[1])}
+    most = max(len(right) for _, right in read.values())
+    shares = [max(1, round(most / len(right))) for _, right in read.values()]
+    chances, rights = (
+        np.concatenate(
+            [np.repeat(each[n], share) for each, share in zip(read.values(), shares, strict=True)]
+        )
+        for n in (0, 1)
+    )
     said = chances > 0
     slope, offset = platt(np.clip(chances[said], 1e-6, 1 - 1e-6), rights[said])
-    settings = replace(plain, slope=round(slope, 4), offset=round(offset, 4))
-    lines = []
-    for name, (plain_sure, right) in zip(("held-out crops", "drawn"), read, strict=True):
-        sure = np.array([calibrated(float(each), slope, offset) for each in plain_sure])
-        lines.append(line_of(sure, right))
-        print(f"{name}: {len(right)}, right {right.mean():.4f}, mean confidence {sure.mean():.4f},"
-              f" line {lines[-1]:.4f} answers {(sure >= lines[-1]).mean():.4f}")  # fmt: skip
-    settings = replace(settings, accept=round(min(0.995, max(lines)), 3))
+    honest = {
+        name: np.array([calibrated(float(each), slope, offset) for each in sure])
+        for name, (sure, _) in read.items()
+    }
+    rights = np.concatenate([right for _, right in read.values()])
+    line = line_of(np.concatenate(list(honest.values())), rights)
+    for name, (_, right) in read.items():
+        over = honest[name] >= line
+        print(f"{name}: {len(right)}, right {right.mean():.4f}, mean confidence"
+              f" {honest[name].mean():.4f}, answered {over.mean():.4f},"
+              f" wrong of these {np.count_nonzero(over & ~right)}")  # fmt: skip
+    settings = replace(
+        plain, slope=round(slope, 4), offset=round(offset, 4), accept=round(min(0.995, line), 3)
+    )
     path = folder / LIST
     listed = json.loads(path.read_text(encoding="utf-8")) | {"settings": asdict(settings)}
     path.write_text(json.dumps(listed, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
