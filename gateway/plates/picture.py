@@ -108,7 +108,7 @@ def is_crop(picture: Picture) -> bool:
     """Tell whether a picture may be no more than one plate, by its size and shape."""
     height, width = picture.shape[:2]
     widest = CROP_WIDTH_MAX if width >= 2 * height else SQUAT_WIDTH_MAX
-    return width <= widest and 1.3 < width / height < 7
+    return bool(width <= widest and 1.3 < width / height < 7)
 
 
 def within(picture: Picture, side_max: int) -> tuple[Picture, float]:

@@ -42,11 +42,11 @@ def test_a_crop_whose_label_names_another_plate_is_no_lesson(tmp_path):
     write_data(tmp_path / "data")
     index = tmp_path / "data/train_crops/index.csv"
     before = _lessons(tmp_path / "data")
-    first = index.read_text(encoding="utf-8").splitlines()[1].split(",")[0]
+    last = index.read_text(encoding="utf-8").splitlines()[-1].split(",")[0]
     wrong = MISLABELLED.read_text(encoding="utf-8").split()[0]
-    (index.parent / first).rename(index.parent / wrong)
+    (index.parent / last).rename(index.parent / wrong)
     index.write_text(
-        index.read_text(encoding="utf-8").replace(f"\n{first},", f"\n{wrong},"), encoding="utf-8"
+        index.read_text(encoding="utf-8").replace(f"\n{last},", f"\n{wrong},"), encoding="utf-8"
     )
     assert len(_lessons(tmp_path / "data")) == len(before) - 1
 
