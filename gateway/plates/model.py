@@ -4,7 +4,6 @@ OpenCV's own `cv2.dnn` runs them. Where onnxruntime is installed (`gatepost[onnx
 twice as fast, with the same numbers to five places.
 """
 
-import ctypes
 import hashlib
 import json
 from collections.abc import Sequence
@@ -25,11 +24,6 @@ Numbers: TypeAlias = NDArray[np.float32]
 
 FOLDER: Final = Path(__file__).with_name("models")
 LIST: Final = "models.json"
-M_TRIM_THRESHOLD: Final = -1
-M_MMAP_THRESHOLD: Final = -3
-"""As glibc's malloc.h numbers them."""
-HEAP_BLOCK_MAX: Final = 32 * 2**20
-"""Bytes; larger blocks than the readers ever need go back at once."""
 RUNTIMES: Final[tuple[Runtime, ...]] = ("best", "opencv", "onnxruntime")
 
 
@@ -128,21 +122,8 @@ class _OpenCv:
         return said
 
 
-def _steady_heap() -> None:
-    """Keep glibc from moving its own lines: freed pictures and activations are used again.
-
-    Left alone it raises its threshold with the largest block ever freed, and holds 10 to 15 MB
-    more after a day's pictures. Another C library has no such call, and no such habit.
-    """
-    choose = getattr(ctypes.CDLL(None), "mallopt", None)
-    if choose is not None:
-        choose(M_MMAP_THRESHOLD, HEAP_BLOCK_MAX)
-        choose(M_TRIM_THRESHOLD, HEAP_BLOCK_MAX // 2)
-
-
 class _OnnxRuntime:
     def __init__(self, name: str, content: bytes, outputs: list[str]) -> None:
-        _steady_heap()
         import onnxruntime  # noqa: PLC0415 - an extra: only where it is installed.
 
         options = onnxruntime.SessionOptions()

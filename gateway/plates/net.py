@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from gateway.plates import find, locate
 from gateway.plates.decode import presence
+from gateway.plates.heap import give_back
 from gateway.plates.look import TWO, Look, decoded, joined, look, look_again
 from gateway.plates.model import FOLDER, Models, Runtime, open_models
 from gateway.plates.picture import (
@@ -34,6 +35,8 @@ SECOND_LOOK: Final = (1.04, 1.12)
 THIRD_LOOK: Final = (1.0, 1.0)
 PRESENT: Final = 0.5
 """Below this, what was looked at is no plate."""
+CLEAR: Final = 0.9
+"""From here on what stands nearer counts for more than what reads surer."""
 WEAK: Final = 0.5
 """A best reading below this makes the reader try the slower ways too."""
 DOUBTFUL: Final = 0.1
@@ -62,7 +65,7 @@ class NetReader:
         return cls(open_models(folder, runtime))
 
     def read(self, picture: NDArray[np.generic], region: Region = ()) -> tuple[Plate, ...]:
-        """Give every plate in a picture: of the sure ones the nearest first, then by confidence."""
+        """Give every plate in a picture: of the sure, then of the clear ones the nearest first."""
         part = cut_out(picture, region)
         whole = as_picture(part.array)
         if whole is None:
@@ -77,12 +80,12 @@ class NetReader:
         ]
         return tuple(sorted((each for each in found if part.holds(each.corners)), key=self._rank))
 
-    def _rank(self, plate: Plate) -> tuple[bool, float]:
-        """Put the widest of the sure plates first: a gate asks for the vehicle before it."""
-        if plate.confidence < self.accept:
-            return True, -plate.confidence
+    def _rank(self, plate: Plate) -> tuple[int, float]:
+        """Put the widest of the sure plates first, then of the clear ones: it stands nearest."""
+        if plate.confidence < min(CLEAR, self.accept):
+            return 2, -plate.confidence
         (left, top), (right, bottom) = plate.corners[:2]
-        return False, -float(np.hypot(right - left, bottom - top))
+        return int(plate.confidence < self.accept), -float(np.hypot(right - left, bottom - top))
 
     def _plates(self, picture: Picture, side: int, *, may_be_bare: bool) -> list[Plate]:
         bare = self._bare(picture) if may_be_bare else None
@@ -94,11 +97,13 @@ class NetReader:
         plates = [] if bare is None else [bare]
         plates += self._read_each(picture, clear, 0.0)
         if not any(each.confidence >= WEAK for each in plates):
+            give_back()
             doubtful = [corners for _, corners in found[len(clear) :]]
             plates += self._read_each(picture, doubtful[:SPARE], SPARE_CONFIDENCE)
         if not any(each.text for each in plates):
             # Small and far: looked for again in a larger picture, only when nothing was near.
             far = find.found(self._models.finder, picture, line, round(FAR * side))
+            give_back()
             places = [corners for _, corners in far]
             plates += self._read_each(picture, places, SPARE_CONFIDENCE)
         if not any(each.text for each in plates):

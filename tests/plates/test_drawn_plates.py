@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from gateway.plates.model import open_models
+from gateway.plates.net import CLEAR
 from gateway.plates.reader import status_of
 from training.drawing import draw_plate, draw_scene, random_plate, wear
 
@@ -59,7 +60,7 @@ def test_two_plates_in_a_picture_are_both_read(reader):
     assert {"鲁A12345", "苏B67890"} <= {plate.text for plate in reader.read(both)}
 
 
-def test_of_two_sure_plates_the_nearer_comes_first(reader):
+def test_of_two_clear_plates_the_nearer_comes_first(reader):
     rng = np.random.default_rng(2030)
     near, far = draw_scene("鲁A12345", "blue", rng), draw_scene("苏B67890", "blue", rng)
     small = cv2.resize(far, None, fx=0.75, fy=0.75, interpolation=cv2.INTER_AREA)
@@ -67,7 +68,7 @@ def test_of_two_sure_plates_the_nearer_comes_first(reader):
     both[:360, :480], both[:, 480:] = small, near
     plates = reader.read(both)
     assert [plate.text for plate in plates] == ["鲁A12345", "苏B67890"]
-    assert all(plate.confidence >= reader.accept for plate in plates)
+    assert all(plate.confidence >= CLEAR for plate in plates)
 
 
 def test_the_same_picture_gives_the_same_answer(reader):
