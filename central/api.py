@@ -10,9 +10,11 @@ if a browser asks, a page of ours. Later: search, lists, audit.
 """
 
 import json
+import logging
 import mimetypes
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
@@ -30,11 +32,16 @@ from central.errors import CentralError
 from central.subscriber import Died, Inbox
 from gateway import contract
 
+log = logging.getLogger(__name__)
 _TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".html": "text/html"}
 _HOSTS: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
-
-
 _BODY_MAX: Final = 4096
+_TURN_S: Final = 0.2
+BEAT_S_MAX: Final = 10.0
+"""The thread that takes connections goes round each `_TURN_S`."""
+ANSWER_S_MAX: Final = 30.0
+"""For an answer once its request is read: a ledger that is busy is waited for 10 s, twice."""
+CLOSE_WAIT_S: Final = 5.0
 
 
 class Acknowledgement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -83,7 +90,7 @@ class Pages:
     ) -> None:
         self._inbox = inbox
         policy = _policy(settings.broker.websockets_url)
-        answers = _Answers(
+        self._answers = answers = _Answers(
             resources.files("central") / "web", site_json(settings, site), health,
             settings.ledger_path,
         )  # fmt: skip
@@ -95,6 +102,9 @@ class Pages:
 
         self._server = ThreadingHTTPServer((settings.http.host, settings.http.port), Handler)
         self._server.daemon_threads = True
+        self._server.timeout = _TURN_S
+        self._stopping = threading.Event()
+        self._beat_s = clock.now_s()
         self._thread = threading.Thread(target=self._run, name="pages", daemon=True)
 
     @property
@@ -104,16 +114,32 @@ class Pages:
 
     def start(self) -> None:
         """Serve."""
+        self._beat_s = clock.now_s()
         self._thread.start()
 
+    def ailing(self, now: float) -> str | None:
+        """Say that no page or no answer gets through any more; None when all is well."""
+        if not self._thread.is_alive():
+            return "the thread pages is dead"
+        if now - self._beat_s > BEAT_S_MAX:
+            return f"the thread pages has hung for {now - self._beat_s:.0f} s"
+        if (since_s := self._answers.oldest_s()) is not None and now - since_s > ANSWER_S_MAX:
+            return f"a page's request has not been answered for {now - since_s:.0f} s"
+        return None
+
     def stop(self) -> None:
-        """Serve no longer."""
-        self._server.shutdown()
+        """Serve no longer; a server that hangs is not waited for."""
+        self._stopping.set()
+        self._thread.join(CLOSE_WAIT_S)
+        if self._thread.is_alive():
+            log.error("The thread pages hangs; it is not waited for.")
         self._server.server_close()
 
     def _run(self) -> None:
         try:
-            self._server.serve_forever(poll_interval=0.2)
+            while not self._stopping.is_set():
+                self._beat_s = clock.now_s()
+                self._server.handle_request()
         except BaseException as error:  # noqa: BLE001 - a thread's entry: report and end.
             self._inbox.put(Died("pages", error))
 
@@ -136,6 +162,22 @@ class _Answers:
         self._web = web
         self._site = site
         self._health = health
+        self._in_hand: dict[int, float] = {}
+        """Since when each thread has been looking for its answer."""
+
+    def oldest_s(self) -> float | None:
+        """Tell since when the oldest answer has been looked for; None: none is."""
+        return min(self._in_hand.copy().values(), default=None)
+
+    @contextmanager
+    def in_hand(self) -> Iterator[None]:
+        """Take note that an answer is looked for; a client that is slow to ask or read is not."""
+        thread = threading.get_ident()
+        self._in_hand[thread] = clock.now_s()
+        try:
+            yield
+        finally:
+            del self._in_hand[thread]
 
     def to(self, path: str) -> tuple[HTTPStatus, str, bytes]:
         """Answer a GET: status, type, body."""
@@ -200,7 +242,9 @@ class _Handler(BaseHTTPRequestHandler):
         if not self._is_ours(self.headers.get("Host", "")):
             self._send(HTTPStatus.FORBIDDEN, "text/plain", b"Ask for this page by its address.\n")
             return
-        self._send(*self.found.to(unquote(urlsplit(self.path).path)))
+        with self.found.in_hand():
+            answer = self.found.to(unquote(urlsplit(self.path).path))
+        self._send(*answer)
 
     def do_POST(self) -> None:
         """Take a wish."""
@@ -214,8 +258,9 @@ class _Handler(BaseHTTPRequestHandler):
         elif not length.isdecimal() or int(length) > _BODY_MAX:
             status, said = HTTPStatus.BAD_REQUEST, {"error": f"at most {_BODY_MAX} bytes"}
         else:
-            path = unquote(urlsplit(self.path).path)
-            status, said = self.found.take(path, self.rfile.read(int(length)))
+            path, body = unquote(urlsplit(self.path).path), self.rfile.read(int(length))
+            with self.found.in_hand():
+                status, said = self.found.take(path, body)
         self._send(status, "application/json", json.dumps(said).encode())
 
     def _is_ours(self, host: str) -> bool:

@@ -18,7 +18,7 @@ import click
 import msgspec
 from nacl.public import PrivateKey
 
-from central import asking, backup, clock, config, reading
+from central import asking, backup, clock, config, following, reading
 from central.alarms import TROUBLES
 from central.api import Pages
 from central.config import Settings, Site, VaultSettings
@@ -26,9 +26,10 @@ from central.errors import CentralError, LedgerUnreadable, SettingsRefused
 from central.ledger import Ledger
 from central.service import Centre, Stop
 from central.subscriber import Link, attempt
-from central.systemd import log_to_stderr, notify
+from central.systemd import log_to_stderr, watchdog_s
 from central.vault import Vault, read_key_bytes
 from central.version import VERSION
+from central.watch import Watch
 from gateway import contract
 
 log = logging.getLogger(__name__)
@@ -84,14 +85,18 @@ def _run(settings: Settings, site: Site) -> int:
     password = config.secret(
         settings.broker.password_file, settings.broker.password_credential, "broker.password_file"
     )
-    with _alone(settings), closing(open_ledger(settings, site)) as ledger:
+    with (
+        _alone(settings),
+        closing(Watch(watchdog_s())) as watch,  # What hangs may hang the end, too.
+        closing(open_ledger(settings, site)) as ledger,
+    ):
         centre = Centre(settings, site, ledger, boot)
         will = contract.Status(
             v=contract.VERSION, online=False, boot=boot, at_ms=clock.at_ms(), version=VERSION
         )
-        link = Link(settings.broker, password, centre.inbox, will)
+        link = Link(settings.broker, password, centre.inbox, will, settings.feeds.refresh_s)
         try:
-            pages = Pages(settings, site, lambda: centre.health, centre.inbox)
+            pages = Pages(settings, site, centre.health, centre.inbox)
         except OSError as error:
             raise SettingsRefused(
                 f"http.listen = {settings.http.listen!r}: {error.strerror}; choose another port"
@@ -99,12 +104,11 @@ def _run(settings: Settings, site: Site) -> int:
         pages.start()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: centre.inbox.put(Stop()))
-        died = centre.run(link)
-        if died is not None:
-            click.echo(f"the thread {died.thread!r} ended: {died.error!r}", err=True)
-            return 1
-        pages.stop()
-    return 0
+        watch.looks = (link.ailing, pages.ailing)
+        well = centre.run(link, watch)
+        if well:
+            pages.stop()
+    return 0 if well else 1
 
 
 @contextmanager
@@ -312,8 +316,15 @@ def vault_run(path: str, once: bool) -> None:
         if settings.vault is None:
             raise SettingsRefused(f"{path}: vault: this table is missing.")
         log_to_stderr()
-        with closing(_open_vault(settings.vault)) as opened:
-            _follow(opened, settings, settings.vault.every_s, once=once)
+        with closing(Watch(watchdog_s())) as watch, closing(_open_vault(settings.vault)) as opened:
+            if once:
+                following.look(opened, settings)
+                click.echo(json.dumps(opened.counts()))
+                return
+            stop = threading.Event()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: stop.set())
+            following.follow(opened, settings, settings.vault.every_s, stop, watch)
 
 
 def _open_vault(settings: VaultSettings) -> Vault:
@@ -327,25 +338,3 @@ def _open_vault(settings: VaultSettings) -> Vault:
         assert content is not None
         keys.append(read_key_bytes(content, f"vault.{word}_file"))
     return Vault(settings.database, *keys)
-
-
-def _follow(opened: Vault, settings: Settings, every_s: float, *, once: bool) -> None:
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    notify("READY=1")
-    while True:
-        day_ms = settings.retention.sealed_days * 86_400_000
-        opened.erase(clock.at_ms() - int(day_ms))
-        try:
-            opened.follow(str(settings.ledger_path))
-        except LedgerUnreadable as error:
-            if once:
-                raise
-            log.warning("The ledger is not there yet.", extra={"CENTRAL_REASON": str(error)})
-        if once:
-            click.echo(json.dumps(opened.counts()))
-            return
-        notify("WATCHDOG=1")
-        if stop.wait(every_s):
-            return

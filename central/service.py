@@ -20,8 +20,8 @@ from central.errors import LedgerUnwritable
 from central.hearing import Hearing, Place
 from central.keeping import BackedUp, Keeping
 from central.ledger import Absorbed, Ledger
-from central.subscriber import ECHO, Arrived, Died, Inbox, Link, LinkChanged
-from central.systemd import notify, watchdog_s
+from central.subscriber import Arrived, Died, Inbox, Link, LinkChanged
+from central.systemd import notify
 from central.version import VERSION
 from central.watch import Watch
 from gateway import contract
@@ -36,6 +36,8 @@ _FEEDS_HEARD_S: Final = 5.0
 """After so long every retained feed has come."""
 _HURRY_S: Final = 0.2
 """An alert is shown without waiting for the next tick, but no two ticks are closer than this."""
+STALE_S: Final = 10.0
+"""Without a tick for so long, past the time of one, /healthz says that the loop is stale."""
 _STREAMS_MAX: Final = 1000
 _POISON: Final = (ArithmeticError, LookupError, TypeError, ValueError)
 """What a message must be to break the code that reads it, without being a fault of the ledger."""
@@ -55,7 +57,7 @@ class Centre:
         self._ledger = ledger
         self._boot = boot
         self.inbox: Inbox = queue.SimpleQueue()
-        self.health: dict[str, Any] = {}
+        self._health: dict[str, Any] = {}
         """What /healthz says; replaced whole, so that its thread reads one moment."""
         self._hearing = Hearing()
         self._scopes = feeds.scopes(site)
@@ -75,10 +77,20 @@ class Centre:
 
     # --- The loop ---
 
-    def run(self, link: Link) -> Died | None:
-        """Turn until asked to stop; return what died when that is why it ends."""
-        self._watch = Watch(link, self._settings.feeds.refresh_s, watchdog_s())
-        self._watch.arm()
+    def run(self, link: Link, watch: Watch) -> bool:
+        """Turn until asked to stop; False when something died or hangs, which is said."""
+        watch.arm()
+        try:
+            ailment = self._turn(link, watch)
+        except Exception as error:
+            watch.ending(type(error).__name__)
+            raise
+        watch.ending(ailment)
+        if ailment is None:
+            link.stop(self._status(online=False))
+        return ailment is None
+
+    def _turn(self, link: Link, watch: Watch) -> str | None:
         self._keeping.take_over(self.inbox.put, self._backup_died)
         link.start()
         notify("READY=1")
@@ -86,7 +98,7 @@ class Centre:
         while stop_s is None or (self._in_hand and clock.now_s() < stop_s):
             for item in self._queued():
                 if isinstance(item, Died):
-                    return item
+                    return f"the thread {item.thread!r} ended: {item.error!r}"
                 if isinstance(item, Stop):
                     stop_s = clock.now_s() + _DRAIN_S
                     notify("STOPPING=1")
@@ -96,10 +108,8 @@ class Centre:
                 self._work(link)
             if now >= self._tick_s:
                 self._tick(link, now)
-            if (ailment := self._watch.turned(now)) is not None:
-                return Died("mqtt", RuntimeError(ailment))
-        self._watch.close()
-        link.stop(self._status(online=False))
+            if (ailment := watch.turned(now)) is not None:
+                return ailment
         return None
 
     def _take(self, item: object, link: Link) -> None:
@@ -135,8 +145,6 @@ class Centre:
         if message.topic.startswith(f"{contract.ROOT}/feed/"):
             if message.retained and message.payload:
                 self._book.found(message.topic)
-            elif message.topic == ECHO:
-                self._watch.echoed(clock.now_s())
             link.acknowledge(message)
         elif message.topic == contract.CENTRAL_STATUS:
             self._read_own_status(message, link)
@@ -260,7 +268,6 @@ class Centre:
     def _link_changed(self, change: LinkChanged, link: Link) -> None:
         log.info("The broker's link changed.", extra={"CENTRAL_REASON": change.reason})
         if change.connected:
-            self._watch.connected(clock.now_s())
             self._say_online(link)
             self._book.forget()
             self._feeds_heard_s = clock.now_s() + _FEEDS_HEARD_S
@@ -330,7 +337,7 @@ class Centre:
             yield alarms.of_condition(condition, alarms.CENTRAL, alarms.CENTRAL, since)
 
     def _say_health(self, link: Link, drawn: feeds.Picture) -> None:
-        self.health = {
+        self._health = {
             "ok": link.connected and not self._holding,
             "version": VERSION,
             "boot": self._boot,
@@ -346,6 +353,13 @@ class Centre:
                 "same_device": self._keeping.same_device,
             },
         }
+
+    def health(self) -> dict[str, Any]:
+        """Say how the centre fares; asked on the pages' threads, while the loop may hang."""
+        age_s = clock.now_s() - self._ticked_s
+        stale = ["loop"] if age_s > self._settings.feeds.every_s / 2 + STALE_S else []
+        well = bool(self._health.get("ok")) and not stale
+        return {**self._health, "ok": well, "age_s": round(age_s, 1), "stale": stale}
 
     def _promise(self, link: Link) -> None:
         """Tell every gate that spoke what is safe by now."""

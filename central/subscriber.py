@@ -37,6 +37,10 @@ _IN_FLIGHT_MAX: Final = 200
 _FEEDS: Final = f"{contract.ROOT}/feed/#"
 ECHO: Final = contract.feed_topic("total", "now")
 """Published by us at least each `refresh_s`, and heard back as long as the link is what it says."""
+ECHO_SLACK_S: Final = 30.0
+"""How long what was published may take to come back, through a backlog of gates."""
+LOOKUP_S: Final = 180.0
+"""Looking a name up asks each server of a dead network in turn, and cannot be given a bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +95,24 @@ class Link:
     """The connection to the broker."""
 
     def __init__(
-        self, broker: Broker, password: bytes | None, inbox: Inbox, will: contract.Status
-    ) -> None:
+        self, broker: Broker, password: bytes | None, inbox: Inbox, will: contract.Status,
+        echo_every_s: float,
+    ) -> None:  # fmt: skip
+        """`echo_every_s`: what comes back to us is published at least so often."""
         self.inbox = inbox
         self.connected = False
         self._turn = 0
         self._stopping = False
         self._broker = broker
+        self._echo_s_max = 2 * echo_every_s + ECHO_SLACK_S
+        self._away_s_max = LOOKUP_S + broker.reconnect_s_max
+        self._sign_s = clock.now_s()
+        """When the thread last gave a sign of life: an attempt, its outcome, our own word back."""
         self._client = mqtt.Client(
             CallbackAPIVersion.VERSION2, CLIENT_ID, protocol=mqtt.MQTTv5, manual_ack=True
         )
         client = self._client
+        client.on_pre_connect = client.on_socket_open = self._on_attempt
         client.on_connect = self._on_connect
         client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
@@ -126,11 +137,25 @@ class Link:
             self._broker.host, self._broker.port, self._broker.keepalive_s,
             clean_start=True, properties=properties,
         )  # fmt: skip
+        self._sign_s = clock.now_s()
         self._thread.start()
 
-    def alive(self) -> bool:
-        """Tell whether the thread still turns."""
-        return self._thread.is_alive()
+    def ailing(self, now: float) -> str | None:
+        """Say that the thread is dead or hangs, or that the connection is none; None: all well.
+
+        A library that says it is connected is not believed: its socket may be half open.
+        """
+        if not self._thread.is_alive():
+            return "the link's thread is dead"
+        connected, quiet_s = self.connected, now - self._sign_s
+        if connected and quiet_s > self._echo_s_max:
+            return (
+                f"the link says it is connected, but for {quiet_s:.0f} s nothing that we publish"
+                " has come back"
+            )
+        if not connected and quiet_s > self._away_s_max:
+            return f"the link's thread has hung for {quiet_s:.0f} s, not connected"
+        return None
 
     def stop(self, farewell: contract.Status) -> None:
         """Say farewell, wait a little for the broker to have it, and let go."""
@@ -173,7 +198,12 @@ class Link:
             self.inbox.put(Died("mqtt", RuntimeError("its loop came to an end")))
 
     @_reported
+    def _on_attempt(self, *_: Any) -> None:
+        self._sign_s = clock.now_s()
+
+    @_reported
     def _on_connect(self, client: mqtt.Client, _: Any, __: Any, code: ReasonCode, ___: Any) -> None:
+        self._sign_s = clock.now_s()
         if code.is_failure:
             self.inbox.put(LinkChanged(False, f"the broker refuses: {code}"))
             return
@@ -185,10 +215,12 @@ class Link:
 
     @_reported
     def _on_connect_fail(self, *_: Any) -> None:
+        self._sign_s = clock.now_s()
         self.inbox.put(LinkChanged(False, "the broker is not there"))
 
     @_reported
     def _on_disconnect(self, _: Any, __: Any, ___: Any, code: ReasonCode, ____: Any) -> None:
+        self._sign_s = clock.now_s()
         self.connected = False
         self.inbox.put(LinkChanged(False, f"disconnected: {code}"))
 
@@ -197,6 +229,8 @@ class Link:
         mid = message.mid if message.qos else 0
         at_ms = clock.at_ms()
         retained, body = bool(message.retain), bytes(message.payload)
+        if message.topic == ECHO and not retained:
+            self._sign_s = clock.now_s()
         self.inbox.put(Arrived(message.topic, body, retained, mid, self._turn, at_ms))
 
     @_reported

@@ -10,10 +10,10 @@ import hashlib
 import hmac
 import logging
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 from nacl.exceptions import CryptoError
@@ -28,6 +28,7 @@ from gateway import contract
 log = logging.getLogger(__name__)
 KEY_BYTES: Final = 32
 _CHUNK: Final = 500
+_ERASED_MAX: Final = 5000
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS opened (
     stream TEXT NOT NULL, seq INTEGER NOT NULL,
@@ -49,6 +50,15 @@ CREATE TABLE IF NOT EXISTS followed (
     stream TEXT PRIMARY KEY, seq INTEGER NOT NULL
 ) WITHOUT ROWID;
 """
+
+
+GoesOn: TypeAlias = Callable[[], bool]
+"""Asked between two portions, each of which is committed: whether to go on."""
+
+
+def always() -> bool:
+    """Go on until all is done."""
+    return True
 
 
 def read_key_bytes(content: bytes, what: str) -> bytes:
@@ -89,8 +99,11 @@ class Vault:
 
     # --- Following the ledger ---
 
-    def follow(self, ledger_path: str) -> int:
-        """Open what the ledger has committed since; return how many seals were opened."""
+    def follow(self, ledger_path: str, goes_on: GoesOn = always) -> int:
+        """Open what the ledger has committed since; return how many seals were opened.
+
+        Raises LedgerUnreadable.
+        """
         opened = 0
         with closing(reading.open_read_only(ledger_path)) as ledger:
             streams = ledger.execute(
@@ -98,7 +111,7 @@ class Vault:
             ).fetchall()
             for stream in streams:
                 after = self._followed(stream["id"])
-                while after < stream["committed"]:
+                while after < stream["committed"] and goes_on():
                     after, found = self._follow_some(ledger, stream, after)
                     opened += found
         return opened
@@ -176,14 +189,23 @@ class Vault:
             for table in ("opened", "unopened", "token")
         }
 
-    def erase(self, before_ms: int) -> int:
+    def erase(self, before_ms: int, goes_on: GoesOn = always) -> int:
         """Erase what arrived before a moment; the ledger's clock is the vault's, too."""
+        erased = portion = self._erase_some(before_ms)
+        while portion == _ERASED_MAX and goes_on():
+            portion = self._erase_some(before_ms)
+            erased += portion
+        return erased
+
+    def _erase_some(self, before_ms: int) -> int:
+        erased = 0
         self._db.execute("BEGIN IMMEDIATE")
-        self._db.execute(
-            "DELETE FROM token WHERE (stream, seq) IN"
-            " (SELECT stream, seq FROM opened WHERE arrived_ms < ?)",
-            (before_ms,),
-        )
-        erased = self._db.execute("DELETE FROM opened WHERE arrived_ms < ?", (before_ms,)).rowcount
+        for table in ("token", "opened"):
+            erased = self._db.execute(
+                f"DELETE FROM {table} WHERE (stream, seq) IN"  # noqa: S608
+                " (SELECT stream, seq FROM opened WHERE arrived_ms < ?"
+                " ORDER BY stream, seq LIMIT ?)",
+                (before_ms, _ERASED_MAX),
+            ).rowcount
         self._db.execute("COMMIT")
         return erased

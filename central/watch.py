@@ -1,65 +1,52 @@
-"""Watches what may die or hang without a word at the centre, and says which it is.
+"""Watches what may die or hang without a word, in the centre and in the vault, and says which.
 
-Law: the service manager is told that all is well only by the loop, and only while the link's thread
-lives and, as long as it says that it is connected, what the centre publishes comes back to it. A
-library that says it is connected is not believed: paho's loop may be dead, its socket half open.
+Law: the service manager is told that all is well only by the loop, and only after each part was
+looked at. What is not well is said at once, and ends the process.
 
-A loop that hangs can say nothing: a timer that needs no Python then prints where each thread stands
-(files and lines, no values), and ends the process before the service manager would kill it.
+A loop that hangs can say nothing, nor can an end that does not come: a timer that needs no Python
+then prints where each thread stands (files and lines, no values), and ends the process before the
+service manager would kill it.
 """
 
 import faulthandler
-from typing import Final
+import logging
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias
 
-from central.subscriber import Link
 from central.systemd import notify
 
+log = logging.getLogger(__name__)
 HANG_S: Final = 60.0
 """Without a service manager's own bound: the loop must come round within this."""
 SHARE: Final = 0.8
 """Of the service manager's bound, so that what hangs is said first."""
 ARM_S: Final = 1.0
+END_S: Final = 30.0
+"""For letting go of everything; systemd's TimeoutStopSec= is longer."""
 STDERR: Final = 2
-ECHO_SLACK_S: Final = 30.0
-"""How long what was published may take to come back, through a backlog of gates."""
+
+Look: TypeAlias = Callable[[float], str | None]
+"""Says at a moment what is wrong with a part, or None."""
 
 
 class Watch:
     """Looks at everything each round, and feeds the watchdog."""
 
-    def __init__(self, link: Link, echo_every_s: float, watchdog_s: float | None) -> None:
-        """`echo_every_s`: what comes back is published at least so often."""
-        self._link = link
-        self._echo_s_max = 2 * echo_every_s + ECHO_SLACK_S
+    def __init__(self, watchdog_s: float | None) -> None:
+        self.looks: Sequence[Look] = ()
+        """What there is to look at, besides the loop itself."""
         self._watchdog_s = watchdog_s
         self._hang_s = HANG_S if watchdog_s is None else watchdog_s * SHARE
         self._fed_s = self._armed_s = float("-inf")
-        self._echo_s: float | None = None
-
-    def connected(self, now: float) -> None:
-        """Take note that the link says it is connected."""
-        self._echo_s = now
-
-    def echoed(self, now: float) -> None:
-        """Take note that what we published came back."""
-        self._echo_s = now
 
     def turned(self, now: float) -> str | None:
         """Take note that the loop came round; say what is dead or hangs, None when all is well."""
         if now >= self._armed_s + ARM_S:
             self._armed_s = now
             self.arm()
-        if not self._link.alive():
-            return "the link's thread is dead"
-        if (
-            self._link.connected
-            and self._echo_s is not None
-            and now - self._echo_s > self._echo_s_max
-        ):
-            return (
-                "the link says it is connected, but for"
-                f" {now - self._echo_s:.0f} s nothing that we publish has come back"
-            )
+        for look in self.looks:
+            if (ailment := look(now)) is not None:
+                return ailment
         if self._watchdog_s is not None and now >= self._fed_s + self._watchdog_s / 4:
             self._fed_s = now
             notify("WATCHDOG=1")
@@ -68,6 +55,13 @@ class Watch:
     def arm(self) -> None:
         """Give the loop its time from now on."""
         faulthandler.dump_traceback_later(self._hang_s, exit=True, file=STDERR)
+
+    def ending(self, reason: str | None = None) -> None:
+        """Say why the process must end, before anything is waited for; that takes END_S at most."""
+        faulthandler.dump_traceback_later(END_S, exit=True, file=STDERR)
+        if reason is not None:
+            log.critical("The process ends, to be started anew.", extra={"CENTRAL_REASON": reason})
+            notify(f"STATUS={reason}")
 
     def close(self) -> None:
         """Watch no longer."""

@@ -1,5 +1,6 @@
 """The real things: a mosquitto, a centre's process, a gate's client, and a relay that can hold."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -18,6 +19,7 @@ from gateway import contract
 from tests.central import places
 
 WAIT_S = 60.0
+_RUN = "from central.cli import main; main()"
 
 
 def wait_for(condition, wait_s=WAIT_S, what="it"):
@@ -68,11 +70,12 @@ class Central:
         )
         self.ledger = folder / "data" / "ledger.db"
 
-    def start(self) -> "Central":
+    def start(self, program: str = _RUN, *words: str, **environment: str) -> "Central":
+        """Start `central run`, or a program that breaks something in it first."""
         with (self.folder / "central.log").open("ab") as said:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "central", "run", "--config", str(self.config)],
-                cwd=places.ROOT, stderr=said, stdout=said,
+                [sys.executable, "-c", program, *(words or ("run",)), "--config", str(self.config)],
+                cwd=places.ROOT, stderr=said, stdout=said, env={**os.environ, **environment},
             )  # fmt: skip
         self.started.append(self)
         return self
@@ -89,7 +92,7 @@ class Central:
         return self.process.wait(WAIT_S)
 
     def ended(self) -> int:
-        return self.process.wait(WAIT_S)
+        return self.process.wait(1.5 * WAIT_S)
 
 
 class Client:

@@ -1,12 +1,8 @@
 """The centre as it runs, against a real broker: what it does, and what harms it not."""
 
 import json
-import os
-import queue
 import resource
 import sqlite3
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 from contextlib import closing
@@ -14,43 +10,18 @@ from contextlib import closing
 import pytest
 
 from central import config, reading
-from central.subscriber import Died, Link
 from gateway import contract
 from gateway.contract import Health, Held, Hello, Lost, Status
-from tests.central import places
 from tests.central.gates import Stream, changed
-from tests.central.real import Broker, Central, Client, Relay, free_port, wait_for
+from tests.central.real import Central, Relay, free_port, wait_for
 from tests.central.test_asking import post, wish
 
 pytestmark = pytest.mark.broker
 
 
 @pytest.fixture
-def broker(tmp_path):
-    found = Broker(tmp_path)
-    yield found
-    found.kill()
-
-
-@pytest.fixture(autouse=True)
-def _no_process_left():
-    yield
-    for central in Central.started:
-        if central.process.poll() is None:
-            central.kill()
-    Central.started.clear()
-
-
-@pytest.fixture
 def central(tmp_path, broker):
     return Central(tmp_path, broker.port).start()
-
-
-@pytest.fixture
-def client(broker):
-    found = Client(broker.port)
-    yield found
-    found.close()
 
 
 def online(client, boot=None):
@@ -397,76 +368,3 @@ def test_an_alarm_of_a_gate_is_acknowledged_through_the_api(central, client):
     wait_for(lambda: b"acked" in client.retained.get(alarm, b""), what="the alarm's new state")
     assert post(port, wish())[0] == 404
     assert central.stop() == 0
-
-
-LYING = """
-import sys
-from central import config, watch
-from central.cli import main
-from central.subscriber import Link
-Link.acknowledge = lambda *_: None  # so that the broker's window to us fills, and stays full
-watch.ECHO_SLACK_S = 2.0
-sys.argv[1:] = ["run", "--config", sys.argv[1]]
-main()
-"""
-HANGING = """
-import sys, threading
-from central import picture
-from central.cli import main
-picture.draw = lambda *_, **__: threading.Event().wait()  # a disk that answers no more
-sys.argv[1:] = ["run", "--config", sys.argv[1]]
-main()
-"""
-BREAKING = """
-import sys
-from central import subscriber
-from central.cli import main
-subscriber.Arrived = None
-sys.argv[1:] = ["run", "--config", sys.argv[1]]
-main()
-"""
-
-
-def ended(central, program, **environment):
-    """Run a centre with something broken in it; give its status and what it said."""
-    with (central.folder / "central.log").open("ab") as said:
-        central.process = subprocess.Popen(
-            [sys.executable, "-c", program, str(central.config)], stderr=said, stdout=said,
-            cwd=places.ROOT, env={**os.environ, **environment},
-        )  # fmt: skip
-    Central.started.append(central)
-    return central.process.wait(90), central.said()
-
-
-def test_a_link_that_lies_about_being_connected_is_found(tmp_path, broker, client):
-    """The broker answers pings, takes all, and gives nothing to the centre any more."""
-    for number in range(250):
-        client.send((f"c{number:03d}", "east"), "status", b"?", retain=True)
-    status, said = ended(Central(tmp_path, broker.port), LYING)
-    assert status == 1
-    assert "nothing that we publish has come back" in said
-
-
-def test_a_loop_that_hangs_says_where_and_ends_before_systemd_kills_it(tmp_path, broker):
-    status, said = ended(Central(tmp_path, broker.port), HANGING, WATCHDOG_USEC="8000000")
-    assert status == 1
-    assert "Timeout" in said
-    assert "in _tick" in said
-
-
-def test_a_callback_that_fails_ends_the_centre_which_says_why(tmp_path, broker, client):
-    client.send(("c01", "east"), "status", b"?", retain=True)
-    status, said = ended(Central(tmp_path, broker.port), BREAKING)
-    assert status == 1
-    assert "the thread 'mqtt callback' ended: TypeError" in said
-
-
-def test_a_callback_that_fails_is_reported(tmp_path, broker):
-    settings, _ = config.read(Central(tmp_path, broker.port).config)
-    inbox = queue.SimpleQueue()
-    will = Status(v=1, online=False, boot="b", at_ms=0, version="1")
-    link = Link(settings.broker, None, inbox, will)
-    link._on_message(None, None, None)
-    found = inbox.get(timeout=1)
-    assert isinstance(found, Died)
-    assert isinstance(found.error, AttributeError)

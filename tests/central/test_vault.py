@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 from nacl.public import PrivateKey, SealedBox
 
+import central.vault
 from central.cli import main
 from central.errors import VaultLocked
 from central.ledger import Ledger
@@ -94,6 +95,25 @@ def test_it_erases_on_the_ledgers_clock(vault, path):
     assert vault.erase(T0) == 0
     assert vault.erase(T0 + 1) == 3
     assert vault.counts()["token"] == 0
+
+
+def test_a_long_work_is_done_in_portions_and_can_be_left_between_them(vault, path, monkeypatch):
+    monkeypatch.setattr(central.vault, "_CHUNK", 2)
+    monkeypatch.setattr(central.vault, "_ERASED_MAX", 1)
+    asked = []
+
+    def goes_on(portions):
+        asked.append(1)
+        return len(asked) < portions
+
+    assert vault.follow(path, lambda: goes_on(3)) < 3
+    assert len(asked) == 3
+    vault.follow(path)
+    asked.clear()
+    assert vault.erase(T0 + 1, lambda: goes_on(2)) == 2
+    assert vault.counts()["opened"] == 1
+    assert vault.erase(T0 + 1) == 1
+    assert vault.counts() == {"opened": 0, "unopened": 2, "token": 0}
 
 
 def test_the_command(path, tmp_path):

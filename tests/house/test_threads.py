@@ -9,8 +9,6 @@ from .sources import ROOT, walk
 
 PAGE = ROOT / "docs" / "reliability.md"
 NOT_OURS_TO_WATCH = {"drivers/ports/terminal.py": "the pretended devices of demo and bench"}
-OPEN = {"pages"}
-"""Debts: whose hanging nobody finds yet, as the page says."""
 
 
 def threads():
@@ -42,7 +40,4 @@ def test_every_thread_is_named_ends_with_the_process_and_has_a_bound(path, given
     assert given["daemon"] == "True"
     name = re.sub(r"\{[^}]*\}", "*", given["name"].removeprefix("f")).strip("'\"")
     assert name in listed(), f"{path} starts {name}, which reliability.md does not list"
-    if name in OPEN:
-        assert listed()[name].startswith("open")
-    else:
-        assert re.search(r"\d+ (s|h)\b", listed()[name]), listed()[name]
+    assert re.search(r"\d+ (s|h)\b", listed()[name]), listed()[name]

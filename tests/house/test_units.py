@@ -66,13 +66,16 @@ def settings(name):
     return [tuple(line.split("=", 1)) for line in lines if "=" in line and line[0] not in "#["]
 
 
-def test_the_gateway_restarts_and_is_watched():
-    unit = dict(settings("gatepost-gateway.service"))
+@pytest.mark.parametrize(
+    ("who", "watchdog_s_max"), [("gateway", 30), ("central", 30), ("vault", 60)]
+)
+def test_each_of_our_processes_restarts_and_is_watched(who, watchdog_s_max):
+    unit = dict(settings(f"gatepost-{who}.service"))
     assert unit["Type"] == "notify"
     assert unit["Restart"] == "always"
     assert unit["StartLimitIntervalSec"] == "0"
     assert unit["RestartPreventExitStatus"] == "2"
-    assert int(unit["WatchdogSec"]) <= 30
+    assert int(unit["WatchdogSec"]) <= watchdog_s_max
 
 
 def test_the_gateway_may_use_serial_lines_and_cameras_only():

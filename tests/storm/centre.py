@@ -45,16 +45,6 @@ def site_of(places: list[tuple[str, str]]) -> config.Site:
     )  # fmt: skip
 
 
-class _Watch:
-    """Nobody watches: in this world no thread hangs."""
-
-    def connected(self, _now: float) -> None:
-        """Take no note."""
-
-    def echoed(self, _now: float) -> None:
-        """Take no note."""
-
-
 def _died(error: BaseException) -> None:
     raise error
 
@@ -99,8 +89,6 @@ class House:
             self._site.after(RESTART_S, self.start)
             return
         self.centre = Centre(self.settings, self._places, self.ledger, f"central-{self.boots}")
-        watch: Any = _Watch()
-        self.centre._watch = watch
         self.centre._keeping._start = lambda work, _died: work()  # type: ignore[method-assign]
         self._site.checker.centre_started(self)
         self.centre._keeping.take_over(self.centre.inbox.put, _died)
