@@ -17,14 +17,17 @@ What counts, and when:
 - a passage whose clock was unset belongs to the unknown day until a `clock` entry of the same
   boot mends it; then every earlier entry of that boot moves by the same jump.
 
-The tuples below are stored as bare arrays, hence NamedTuple: see `central.counting`.
+The facts below are stored as bare arrays: see `central.counting`.
 """
 
+import operator
 from collections.abc import Collection, Iterable
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from gateway import contract
 from gateway.contract import Figures
@@ -51,7 +54,7 @@ _QUARTER_MS: Final = 900_000
 # --- Facts ----------------------------------------------------------------------------------
 
 
-class OpenedFact(NamedTuple):
+class OpenedFact(Struct, frozen=True, array_like=True, gc=False):
     """When the passage came, and as what."""
 
     at_ms: int
@@ -61,7 +64,7 @@ class OpenedFact(NamedTuple):
     traveller: str
 
 
-class ReadingFact(NamedTuple):
+class ReadingFact(Struct, frozen=True, array_like=True, gc=False):
     """A reading of the passage; stream "" is the passage's own."""
 
     stream: str
@@ -69,7 +72,7 @@ class ReadingFact(NamedTuple):
     person: int
 
 
-class PlateFact(NamedTuple):
+class PlateFact(Struct, frozen=True, array_like=True, gc=False):
     """What was known of the plate, and when."""
 
     stream: str
@@ -78,7 +81,7 @@ class PlateFact(NamedTuple):
     status: str
 
 
-class DecidedFact(NamedTuple):
+class DecidedFact(Struct, frozen=True, array_like=True, gc=False):
     """A decision and its revision; overridden when the guard went against advice."""
 
     stream: str
@@ -88,7 +91,7 @@ class DecidedFact(NamedTuple):
     overridden: bool
 
 
-class ClosedFact(NamedTuple):
+class ClosedFact(Struct, frozen=True, array_like=True, gc=False):
     """An end of the passage."""
 
     stream: str
@@ -96,7 +99,7 @@ class ClosedFact(NamedTuple):
     turned: bool
 
 
-class Facts(NamedTuple):
+class Facts(Struct, frozen=True, array_like=True, gc=False):
     """All that is known of one passage so far, in no order."""
 
     opened: OpenedFact | None = None
@@ -119,24 +122,25 @@ def join(facts: Facts, own: str, stream: str, seq: int, body: contract.Body) -> 
 
 def join_all(facts: Facts, own: str, entries: Iterable[tuple[str, int, contract.Body]]) -> Facts:
     """Join the facts of several entries to a passage's, whose `opened` is of the stream `own`."""
-    opened, readings, plates, decisions, closings = facts
+    opened, readings, plates = facts.opened, facts.readings, facts.plates
+    decisions, closings = facts.decisions, facts.closings
     for stream, seq, body in entries:
         where = "" if stream == own else stream
-        match body:
-            case contract.Opened():
-                opened = OpenedFact(body.at_ms, body.mono_ms, body.clock, body.way, body.traveller)
-            case contract.ReadingTaken():
-                readings = _with(readings, ReadingFact(where, seq, body.person))
-            case contract.PlateSeen():
-                plates = _with(plates, PlateFact(where, seq, body.at_ms, body.status))
-            case contract.Decided():
-                overridden = body.advice is not None and body.advice != body.decision
-                decided = DecidedFact(where, seq, body.revision, body.decision, overridden)
-                decisions = _with(decisions, decided)
-            case contract.Closed():
-                closings = _with(closings, ClosedFact(where, seq, body.how == "turned"))
-            case _:
-                raise AssertionError(type(body))
+        # By type: a `match` asks msgspec's metaclass of every class that it tries.
+        if type(body) is contract.Opened:
+            opened = OpenedFact(body.at_ms, body.mono_ms, body.clock, body.way, body.traveller)
+        elif type(body) is contract.ReadingTaken:
+            readings = _with(readings, ReadingFact(where, seq, body.person))
+        elif type(body) is contract.PlateSeen:
+            plates = _with(plates, PlateFact(where, seq, body.at_ms, body.status))
+        elif type(body) is contract.Decided:
+            overridden = body.advice is not None and body.advice != body.decision
+            decided = DecidedFact(where, seq, body.revision, body.decision, overridden)
+            decisions = _with(decisions, decided)
+        elif type(body) is contract.Closed:
+            closings = _with(closings, ClosedFact(where, seq, body.how == "turned"))
+        else:
+            raise AssertionError(type(body))
     return Facts(opened, readings, plates, decisions, closings)
 
 
@@ -202,7 +206,8 @@ def _without(own: str, facts: Facts, voided: Collection[Ref]) -> Facts:
     def stands(fact: ReadingFact | PlateFact | DecidedFact | ClosedFact) -> bool:
         return (fact.stream or own, fact.seq) not in voided
 
-    return facts._replace(
+    return Facts(
+        opened=facts.opened,
         readings=tuple(fact for fact in facts.readings if stands(fact)),
         plates=tuple(fact for fact in facts.plates if stands(fact)),
         decisions=tuple(fact for fact in facts.decisions if stands(fact)),
@@ -212,12 +217,12 @@ def _without(own: str, facts: Facts, voided: Collection[Ref]) -> Facts:
 
 def plus(one: Counts, other: Counts) -> Counts:
     """Add two counts."""
-    return tuple(a + b for a, b in zip(one, other, strict=True))
+    return tuple(map(operator.add, one, other))
 
 
 def minus(one: Counts, other: Counts) -> Counts:
     """Subtract the second count from the first."""
-    return tuple(a - b for a, b in zip(one, other, strict=True))
+    return tuple(map(operator.sub, one, other))
 
 
 def total(counts: Iterable[Counts]) -> Counts:

@@ -6,8 +6,9 @@ facts of a passage are loaded, joined and written back, and what moves whole pas
 """
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -27,9 +28,11 @@ _DECODE: Final = msgspec.msgpack.Decoder(Facts).decode
 
 Bucket: TypeAlias = tuple[str, str, str, int]
 """Compound, gate, local day, hour."""
+NOWHERE: Final[Bucket] = ("", "", *aggregate.UNKNOWN_HOUR)
+"""Where a passage counts of which no `opened` has come."""
 
 
-class Understood(NamedTuple):
+class Understood(msgspec.Struct, frozen=True, gc=False):
     """A fresh entry whose body was understood."""
 
     stream: Stream
@@ -70,20 +73,23 @@ class Counting:
         """Count entries that have just been inserted; return the buckets that moved."""
         touched = self._touched(fresh)
         self._load(touched)
-        before = {key: self._place_and_counts(key) for key in touched}
-        self._learn(fresh)
+        before = [self._place_and_counts(key) for key in touched]
+        self._learn(entry for entry in fresh if entry.passage is None)
         self._join(touched)
-        deltas: dict[Bucket, Counts] = {}
-        for key, (was_in, was) in before.items():
-            is_in, counts = self._place_and_counts(key)
-            if (was_in, was) == (is_in, counts):
-                continue
-            if was is not NONE:
-                deltas[was_in] = aggregate.minus(deltas.get(was_in, NONE), was)
-            if counts is not NONE:
-                deltas[is_in] = aggregate.plus(deltas.get(is_in, NONE), counts)
-        self._write(list(touched), deltas, arrived_ms)
-        return set(deltas)
+        after = [self._place_and_counts(key) for key in touched]
+        gone: defaultdict[Bucket, list[Counts]] = defaultdict(list)
+        come: defaultdict[Bucket, list[Counts]] = defaultdict(list)
+        for was, now in zip(before, after, strict=True):
+            if was != now:
+                gone[was[0]].append(was[1])
+                come[now[0]].append(now[1])
+        deltas = {
+            bucket: aggregate.minus(aggregate.total(come[bucket]), aggregate.total(gone[bucket]))
+            for bucket in {*come, *gone}
+        }
+        moved = {bucket: counts for bucket, counts in deltas.items() if any(counts)}
+        self._write(touched, moved, arrived_ms)
+        return set(moved)
 
     # --- What is touched ---
 
@@ -157,12 +163,12 @@ class Counting:
     # --- What it adds up to ---
 
     def _place_and_counts(self, key: int) -> tuple[Bucket, Counts]:
+        facts = self._facts[key]
+        if facts.opened is None:
+            return NOWHERE, NONE
         number, seq = read_key(key)
         stream = self._streams.of_number(number)
-        facts = self._facts[key]
         counts = aggregate.contribution((stream.id, seq), facts, self._voided)
-        if facts.opened is None:
-            return (*stream.place, *aggregate.UNKNOWN_HOUR), NONE
         return (*stream.place, *self._hour_of(stream, facts.opened)), counts
 
     def _hour_of(self, stream: Stream, opened: aggregate.OpenedFact) -> aggregate.Hour:
@@ -183,8 +189,9 @@ class Counting:
 
     # --- What is learnt ---
 
-    def _learn(self, fresh: Sequence[Understood]) -> None:
-        for entry in fresh:
+    def _learn(self, news: Iterable[Understood]) -> None:
+        """Take what moves passages and is a fact of none."""
+        for entry in news:
             match entry.body:
                 case contract.Started():
                     self._learn_start(entry.stream, entry.body)
@@ -218,15 +225,14 @@ class Counting:
                 news = [(entry.stream.id, entry.seq, entry.body) for entry in entries]
                 self._facts[key] = aggregate.join_all(self._facts[key], own, news)
 
-    def _write(self, touched: list[int], deltas: dict[Bucket, Counts], arrived_ms: int) -> None:
+    def _write(self, touched: Iterable[int], moved: dict[Bucket, Counts], arrived_ms: int) -> None:
         self._db.executemany(
             "INSERT INTO passage VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET"
             " adrift = excluded.adrift, facts = excluded.facts",
             [(key, _adrift(self._facts[key]), _ENCODE(self._facts[key])) for key in touched],
         )
-        if not deltas:
+        if not moved:
             return
-        moved = {bucket: counts for bucket, counts in deltas.items() if any(counts)}
         self._db.executemany(_UPSERT, [(*bucket, *counts) for bucket, counts in moved.items()])
         today = self._calendar.day_of(arrived_ms)
         late = {bucket[:3] for bucket in moved if bucket[2] < today}

@@ -116,8 +116,7 @@ class Ledger:
             repeats, new, waiting = repeats + same, new + len(fresh), waiting - len(read)
         waiting += new
         self._noticing.starts(understood, arrived_ms)
-        moved = self._counting.take(understood, arrived_ms) if understood else set()
-        self._follow(understood, arrived_ms)
+        moved = self._count(understood, arrived_ms)
         for name in groups:
             self._noticing.place(
                 self._streams.get(name, *_place(parcel)), _place(parcel), arrived_ms
@@ -159,22 +158,23 @@ class Ledger:
         """Write rows, move the watermark; return what of them was understood."""
         if not fresh:
             return []
-        understood = []
-        rows = []
-        for one in fresh:
-            read = _understand(stream, one)
-            if read is not None:
-                understood.append(read)
-            rows.append(row_of(stream.number, one, arrived_ms, understood=read is not None))
+        read = [_understand(stream, one) for one in fresh]
+        rows = [
+            row_of(stream.number, one, arrived_ms, understood=found is not None)
+            for one, found in zip(fresh, read, strict=True)
+        ]
         written = self._db.executemany(_INSERT, rows).rowcount
         assert written == len(fresh), "a row that was not held could not be inserted"
         self._noticing.chain(stream, _place(parcel), fresh, arrived_ms)
-        for one in fresh:
-            if stream.lost and spans.contains(stream.lost, one.seq):
-                self._streams.found_again(stream, one.seq)
-        stream.fill(stretches([one.seq for one in fresh]))
+        numbers = [one.seq for one in fresh]
+        if stream.lost:
+            for seq in numbers:
+                if spans.contains(stream.lost, seq):
+                    self._streams.found_again(stream, seq)
+        stream.fill(stretches(numbers))
         if fresh[-1].seq > stream.top:
             stream.top, stream.top_hash = fresh[-1].seq, fresh[-1].hash
+        understood = [found for found in read if found is not None]
         self._cover(stream, understood)
         self._streams.save(stream)
         return understood
@@ -215,14 +215,22 @@ class Ledger:
             kept = row_of(stream.number, fresh, row["arrived_ms"], understood=True)
             self._db.execute(_INSERT, kept)
         if understood:
-            arrived_ms = max(row["arrived_ms"] for row in rows)
-            self._counting.take(understood, arrived_ms)
-            self._follow(understood, arrived_ms)
+            self._count(understood, max(row["arrived_ms"] for row in rows))
+
+    def _count(self, understood: list[Understood], arrived_ms: int) -> set[Bucket]:
+        """Move the counters, and do what else follows; return the buckets that moved."""
+        if not understood:
+            return set()
+        moved = self._counting.take(understood, arrived_ms)
+        self._follow((one for one in understood if one.passage is None), arrived_ms)
+        return moved
 
     # --- What follows from an entry beside the counters ---
 
-    def _follow(self, understood: Iterable[Understood], arrived_ms: int) -> None:
-        for stream, seq, body, _ in understood:
+    def _follow(self, news: Iterable[Understood], arrived_ms: int) -> None:
+        """Take what no passage has as its fact."""
+        for one in news:
+            stream, seq, body = one.stream, one.seq, one.body
             match body:
                 case contract.AlertChanged():
                     self._noticing.alert(stream, seq, body)

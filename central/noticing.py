@@ -100,8 +100,9 @@ class Noticing:
 
     def starts(self, understood: Iterable[Understood], arrived_ms: int) -> None:
         """Note a stream that another place's topic has named before its start came."""
-        for stream, _, body, _ in understood:
-            if isinstance(body, contract.Started) and stream.place != (body.compound, body.gate):
+        for one in understood:
+            stream, body = one.stream, one.body
+            if type(body) is contract.Started and stream.place != (body.compound, body.gate):
                 detail = f"its start names {body.compound}/{body.gate}"
                 self.trouble("place", stream.id, 0, stream.place, detail, arrived_ms)
 

@@ -4,7 +4,7 @@ Pure: no clock, no disk, no network.
 """
 
 import sqlite3
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 from msgspec import UNSET
@@ -18,7 +18,7 @@ UNREAD: Final = ""
 """The kind of an entry whose envelope could not be read; its row keeps the raw bytes."""
 
 
-class Fresh(NamedTuple):
+class Fresh(msgspec.Struct, frozen=True, gc=False):
     """An entry as it will stand in its row; `entry` is None when its envelope was not read."""
 
     seq: int
@@ -29,14 +29,19 @@ class Fresh(NamedTuple):
 
 
 def row_of(number: int, fresh: Fresh, arrived_ms: int, *, understood: bool) -> tuple[object, ...]:
-    """Give an entry as its row."""
+    """Give an entry as its row.
+
+    Its blobs are bytearrays: of each `bytes` Python's sqlite3 asks whether anything adapts it,
+    which is a fifth of what an inserted row costs.
+    """
     key, entry = key_of(number, fresh.seq), fresh.entry
+    digest, before = bytearray(fresh.hash), bytearray(fresh.prev)
     if entry is None:
-        return (key, fresh.hash, fresh.prev, 0, UNREAD, fresh.raw, None, None, arrived_ms, 0)
+        return (key, digest, before, 0, UNREAD, fresh.raw, None, None, arrived_ms, 0)
     return (
-        key, fresh.hash, fresh.prev, entry.v, entry.kind, bytes(entry.open),
-        None if entry.seal is UNSET else bytes.fromhex(entry.seal),
-        None if entry.sealed is UNSET else entry.sealed,
+        key, digest, before, entry.v, entry.kind, bytearray(entry.open),
+        None if entry.seal is UNSET else bytearray.fromhex(entry.seal),
+        None if entry.sealed is UNSET else bytearray(entry.sealed),
         arrived_ms, int(understood),
     )  # fmt: skip
 

@@ -14,7 +14,6 @@ from central.arrivals import Parcel
 from central.keys import SEQ_MAX
 from central.rows import NO_HASH, Fresh
 from gateway import contract
-from gateway.contract import Entry
 
 _RUN_GAP: Final = 256
 """Sequences further apart than this in one message are looked up apart."""
@@ -59,11 +58,14 @@ def sort(parcel: Parcel) -> Sorted:
 
 def _envelopes(parcel: Parcel, refused: list[tuple[str, bytes]]) -> Iterator[tuple[str, Fresh]]:
     for entry in parcel.entries:
-        fresh = _fresh(entry)
-        if isinstance(fresh, str):
-            refused.append((fresh, contract.encode(entry)))
+        try:
+            if entry.seq > SEQ_MAX:
+                raise OverflowError("sequence too high")  # noqa: TRY301
+            digest = contract.digest_of(entry)
+        except (OverflowError, ValueError) as error:
+            refused.append((str(error), contract.encode(entry)))
         else:
-            yield entry.stream, fresh
+            yield entry.stream, Fresh(entry.seq, digest, bytes.fromhex(entry.prev), entry)
     for raw in parcel.unread:
         try:
             key = msgspec.json.decode(raw, type=_Key)
@@ -71,16 +73,6 @@ def _envelopes(parcel: Parcel, refused: list[tuple[str, bytes]]) -> Iterator[tup
             refused.append((str(error), raw))
             continue
         yield key.stream, Fresh(key.seq, hashlib.sha256(raw).digest(), NO_HASH, None, raw)
-
-
-def _fresh(entry: Entry) -> Fresh | str:
-    if entry.seq > SEQ_MAX:
-        return "sequence too high"
-    try:
-        digest = contract.digest_of(entry)
-    except (OverflowError, ValueError) as error:
-        return str(error)
-    return Fresh(entry.seq, digest, bytes.fromhex(entry.prev), entry)
 
 
 def runs(numbers: list[int]) -> Iterator[tuple[int, int]]:

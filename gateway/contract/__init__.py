@@ -9,6 +9,7 @@ SHA-256 of `sealed`, so `sealed` can be erased on its day and the chain still ve
 
 import hashlib
 import re
+import struct
 from typing import Annotated, Final, Literal, TypeAlias, TypeVar
 
 import msgspec
@@ -25,7 +26,10 @@ from gateway.contract.words import AlertState as AlertState
 from gateway.contract.words import Clock as Clock
 from gateway.contract.words import Decision as Decision
 from gateway.contract.words import Digest as Digest
+from gateway.contract.words import Hex32 as Hex32
+from gateway.contract.words import Hex64 as Hex64
 from gateway.contract.words import Name as Name
+from gateway.contract.words import Number as Number
 from gateway.contract.words import PassageRef as PassageRef
 from gateway.contract.words import PassMedium as PassMedium
 from gateway.contract.words import PlateStatus as PlateStatus
@@ -111,33 +115,49 @@ class Entry(Struct, frozen=True, kw_only=True):
     """One thing that happened at a gate, as it is kept and sent."""
 
     v: int
-    stream: StreamId
+    stream: Hex32
     seq: Seq
-    prev: Digest
+    prev: Hex64
     kind: str
     open: Raw
-    seal: Digest | UnsetType = UNSET
+    seal: Hex64 | UnsetType = UNSET
     """SHA-256 of `sealed`; stays when `sealed` is erased."""
     sealed: bytes | UnsetType = UNSET
+
+    def named(self) -> bool:
+        """Tell whether its names are what they must be, lowercase hexadecimal.
+
+        Asked by whatever decodes an entry: patterns on the fields are three times as dear.
+        """
+        names = self.stream + self.prev + (self.seal or "")
+        try:
+            return bytes.fromhex(names).hex() == names
+        except ValueError:
+            return False
+
+
+_ENVELOPE: Final = struct.Struct(">15sH16sQ32sH")
+_LENGTH: Final = struct.Struct(">I")
+_NO_SEAL: Final = bytes(32)
 
 
 def entry_digest(  # noqa: PLR0917 - the envelope's fields, in the order they are hashed.
     v: int, stream: str, seq: int, prev: str, kind: str, open_: bytes, seal: str | None
 ) -> bytes:
-    """Hash an entry for the chain: every field length-prefixed or of fixed size."""
+    """Hash an entry for the chain: every field length-prefixed or of fixed size.
+
+    Raises OverflowError for a number that its field does not hold.
+    """
     word = kind.encode()
-    return hashlib.sha256(
-        b"gatepost-entry\0"
-        + v.to_bytes(2, "big")
-        + bytes.fromhex(stream)
-        + seq.to_bytes(8, "big")
-        + bytes.fromhex(prev)
-        + len(word).to_bytes(2, "big")
-        + word
-        + len(open_).to_bytes(4, "big")
-        + open_
-        + (bytes.fromhex(seal) if seal else bytes(32))
-    ).digest()
+    try:
+        envelope = _ENVELOPE.pack(
+            b"gatepost-entry\0", v, bytes.fromhex(stream), seq, bytes.fromhex(prev), len(word)
+        )
+    except struct.error as error:
+        raise OverflowError(f"envelope: {error}") from error
+    sealed = bytes.fromhex(seal) if seal else _NO_SEAL
+    hashed = b"".join((envelope, word, _LENGTH.pack(len(open_)), open_, sealed))
+    return hashlib.sha256(hashed).digest()
 
 
 def entry_hash(  # noqa: PLR0917 - as above.
@@ -166,9 +186,9 @@ def hash_of(entry: Entry) -> str:
 class Body(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What every body says of its moment; the journal fills it in when it records."""
 
-    at_ms: int = 0
+    at_ms: Number = 0
     """UTC, as the gate's clock had it."""
-    mono_ms: int = 0
+    mono_ms: Number = 0
     """Milliseconds since the gate's boot; orders and mends `at_ms` within a boot."""
     clock: Clock = "unset"
     passage: PassageRef | None = None
@@ -203,7 +223,7 @@ class ReadingTaken(Body, frozen=True, kw_only=True, omit_defaults=True):
 
     lane: Name | None = None
     device: str
-    person: int = 0
+    person: Number = 0
     """1, 2, ... within the passage; 0 while unassigned."""
     attempt: int = 1
     site: Literal["forehead", "wrist", "neck", "contact"] = "forehead"
@@ -223,7 +243,7 @@ class Decided(Body, frozen=True, kw_only=True, omit_defaults=True):
     """The passage's decision; the one with the highest revision is the latest."""
 
     decision: Decision
-    revision: Seq
+    revision: Annotated[int, Meta(ge=1, le=1 << 53)]
     reasons: tuple[str, ...] = ()
     persons: int = 0
     advice: Decision | None = None
@@ -293,7 +313,7 @@ class ClockJumped(Body, frozen=True, kw_only=True, omit_defaults=True):
     """The wall clock was set: `at_ms` of this boot's earlier entries is off by `jump_ms`."""
 
     boot: str
-    jump_ms: int
+    jump_ms: Number
     was: Clock
 
 
@@ -536,6 +556,8 @@ def decode_batch(payload: bytes) -> list[Entry | NotUnderstood]:
         return _one_by_one(payload)
     if len(entries) > BATCH_MAX:
         raise NotUnderstood(f"entries: {len(entries)} in one message, at most {BATCH_MAX}")
+    if not all(map(Entry.named, entries)):
+        return _one_by_one(payload)
     return list(entries)
 
 
@@ -552,9 +574,12 @@ def _one_by_one(payload: bytes) -> list[Entry | NotUnderstood]:
 def decode_entry(payload: bytes | Raw) -> Entry:
     """Decode one entry; raises NotUnderstood."""
     try:
-        return _ENTRY.decode(payload)
+        entry = _ENTRY.decode(payload)
     except UNREADABLE as error:
         raise NotUnderstood(f"entry: {error}") from error
+    if not entry.named():
+        raise NotUnderstood("entry: a stream or digest is no lowercase hexadecimal")
+    return entry
 
 
 def _entry_or_fault(raw: Raw) -> Entry | NotUnderstood:

@@ -25,5 +25,14 @@ AlertState: TypeAlias = Literal["unack", "acked", "rtnun", "normal"]
 Seq: TypeAlias = Annotated[int, Meta(ge=1)]
 StreamId: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
 Digest: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+Hex32: TypeAlias = Annotated[
+    str, Meta(min_length=32, max_length=32, extra_json_schema={"pattern": "^[0-9a-f]{32}$"})
+]
+Hex64: TypeAlias = Annotated[
+    str, Meta(min_length=64, max_length=64, extra_json_schema={"pattern": "^[0-9a-f]{64}$"})
+]
+"""A stream's id and a digest where `Entry.named` looks at the letters: a pattern is dear."""
+Number: TypeAlias = Annotated[int, Meta(ge=-(1 << 53), le=1 << 53)]
+"""No honest number is beyond what every JSON reader holds exactly."""
 PassageRef: TypeAlias = str
 """A passage's name: `STREAM/SEQ` of its `opened`."""
