@@ -15,6 +15,7 @@ from gateway import contract
 from gateway.contract import Body, Entry, NotUnderstood
 
 _REF: Final = re.compile(r"([0-9a-f]{32})/([1-9][0-9]{0,12})")
+_REF_MAX: Final = 32 + 1 + 13
 _REFS: Final = 4096
 """Names kept as they were read: a passage's entries all name it."""
 _DOUBTED: Final[dict[str, Callable[[Any], bool]]] = {
@@ -43,14 +44,18 @@ def understand(entry: Entry) -> tuple[Body, Ref | None] | None:
     return None if passage is None else (body, passage)
 
 
-@lru_cache(_REFS)
 def ref_or_none(ref: str | None) -> Ref | None:
     """Read an entry's name from the wire; None when it is no name.
 
     >>> ref_or_none("ab" * 16 + "/7")
     ('abababababababababababababababab', 7)
     """
-    found = None if ref is None else _REF.fullmatch(ref)
+    return None if ref is None or len(ref) > _REF_MAX else _read_ref(ref)
+
+
+@lru_cache(_REFS)
+def _read_ref(ref: str) -> Ref | None:
+    found = _REF.fullmatch(ref)
     if found is None or (seq := int(found[2])) > SEQ_MAX:
         return None
     return found[1], seq

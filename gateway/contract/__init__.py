@@ -9,7 +9,6 @@ SHA-256 of `sealed`, so `sealed` can be erased on its day and the chain still ve
 
 import hashlib
 import re
-import struct
 from typing import Annotated, Final, Literal, TypeAlias, TypeVar
 
 import msgspec
@@ -136,11 +135,6 @@ class Entry(Struct, frozen=True, kw_only=True):
             return False
 
 
-_ENVELOPE: Final = struct.Struct(">15sH16sQ32sH")
-_LENGTH: Final = struct.Struct(">I")
-_NO_SEAL: Final = bytes(32)
-
-
 def entry_digest(  # noqa: PLR0917 - the envelope's fields, in the order they are hashed.
     v: int, stream: str, seq: int, prev: str, kind: str, open_: bytes, seal: str | None
 ) -> bytes:
@@ -149,15 +143,19 @@ def entry_digest(  # noqa: PLR0917 - the envelope's fields, in the order they ar
     Raises OverflowError for a number that its field does not hold.
     """
     word = kind.encode()
-    try:
-        envelope = _ENVELOPE.pack(
-            b"gatepost-entry\0", v, bytes.fromhex(stream), seq, bytes.fromhex(prev), len(word)
-        )
-    except struct.error as error:
-        raise OverflowError(f"envelope: {error}") from error
-    sealed = bytes.fromhex(seal) if seal else _NO_SEAL
-    hashed = b"".join((envelope, word, _LENGTH.pack(len(open_)), open_, sealed))
-    return hashlib.sha256(hashed).digest()
+    fields = (
+        b"gatepost-entry\0",
+        v.to_bytes(2, "big"),
+        bytes.fromhex(stream),
+        seq.to_bytes(8, "big"),
+        bytes.fromhex(prev),
+        len(word).to_bytes(2, "big"),
+        word,
+        len(open_).to_bytes(4, "big"),
+        open_,
+        bytes.fromhex(seal) if seal else bytes(32),
+    )
+    return hashlib.sha256(b"".join(fields)).digest()
 
 
 def entry_hash(  # noqa: PLR0917 - as above.
