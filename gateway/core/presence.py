@@ -23,6 +23,7 @@ from gateway.core.passage import (
     LaneState,
     Passage,
     Track,
+    alarming,
     felt,
     inherit,
     is_beside,
@@ -142,6 +143,9 @@ def _enter(work: Work, i: int, track: Track) -> None:
         if track.plate is not None:
             work.take_plate(i, passage, track.plate)
     elif passage.track is None or passage.left_s is not None:
+        if passage.left_s is None and UNSEEN in track.walked:
+            # It was opened while nothing watched, and may be what is now found there (rule 8).
+            work.lanes[i] = inherit(work.lanes[i], alarming(passage), passage.plate, now)
         end_passage(work, i, passage, "left")
 
 

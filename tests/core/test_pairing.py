@@ -433,6 +433,21 @@ def test_a_camera_that_comes_back_to_no_plate_sees_another_after_a_while():
     assert post.readings() == [(None, 0, "NORMAL"), (2, 1, "NORMAL")]
 
 
+def test_what_a_camera_finds_on_coming_back_may_be_the_guards_passage():
+    """Its people were hot; the camera came back, and their car looked like another one."""
+    post = Post(in_lane(heated_drivers=True))
+    post.do(events.DeviceStateChanged("c1", "lost"))
+    post.do(events.ArrivalTouched("in1"))
+    post.measure(3760)
+    post.wait(5.0)
+    post.do(events.DeviceStateChanged("c1", "ok"))
+    post.see(1, zone=True)
+    post.measure(3640)
+    assert post.closed() == {1: "left"}
+    assert post.readings()[-1] == (2, 1, "NORMAL")
+    assert post.decision() == "recheck"
+
+
 def test_a_track_that_was_never_ended_blocks_no_lane():
     post = Post(out_lane())
     post.see(1, zone=True, lane="out1")

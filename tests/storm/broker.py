@@ -153,10 +153,13 @@ class Broker:
 
     def _garble(self, box: Box, out: Out) -> None:
         """Let a copy follow in which an entry is another one under the same name."""
+        first, *others = NAMED.finditer(out.payload)
+        end = others[0].start() if others else len(out.payload)
+        moment = MONO.search(out.payload, first.end(), end)
+        if moment is None:
+            return  # It holds no moment to change; the next batch may.
         self.garbling.discard(box.number)
-        stream, seq = NAMED.findall(out.payload)[0]
-        moment = MONO.search(out.payload)
-        assert moment is not None
+        stream, seq = first.groups()
         changed = str(int(moment[1]) + 1).encode()
         payload = out.payload[: moment.start(1)] + changed + out.payload[moment.end(1) :]
         self._site.garbled[payload] = (stream.decode(), int(seq))

@@ -76,6 +76,9 @@ class _Nothing:
     def ending(self) -> None:
         """Watch nothing."""
 
+    def refuse_touches(self) -> None:
+        """Refuse nobody."""
+
     def show(self, _view: bytes) -> None:
         """Show a view to nobody."""
 
