@@ -107,6 +107,7 @@ class Site:
         """Messages in which an entry is not what a gate recorded, and the entry's name."""
         self.upgraded = False
         self.messages = 0
+        self.healed = False
         self.settled_s = 0.0
         self.checker = Checker(self)
         self.broker = Broker(self, plan.seed * 1000 + 1)
@@ -226,6 +227,7 @@ class Site:
     def heal(self) -> None:
         """Have everything in order again."""
         self.log("everything heals")
+        self.healed = True
         self.calm()
         for box in self.boxes:
             box.trap = None

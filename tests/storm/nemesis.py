@@ -130,7 +130,7 @@ def _do_restore(site: Any, action: Action) -> None:
     image = box.card.image()
 
     def put() -> None:
-        if not box.boot or box.card.fault:
+        if site.healed or not box.boot or box.card.fault:
             return
         box.die(power=True)
         box.card.put(image)
@@ -147,7 +147,12 @@ def _do_clone(site: Any, action: Action) -> None:
     if box.card.fault or any(other.place == box.place for other in site.boxes if other is not box):
         return
     image = box.card.image()
-    site.after(action.for_s, lambda: site.clone(box, image))
+
+    def clone() -> None:
+        if not site.healed:
+            site.clone(box, image)
+
+    site.after(action.for_s, clone)
 
 
 def _disk(rng: Random, what: str, at_s: float, gate: int) -> Action:
