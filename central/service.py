@@ -5,6 +5,7 @@ then the gates hear how far they have come. What cannot be committed is kept in 
 again; the broker's receive window bounds how much that can be.
 """
 
+import contextlib
 import logging
 import queue
 from collections.abc import Iterable, Iterator
@@ -46,6 +47,10 @@ _POISON: Final = (ArithmeticError, LookupError, TypeError, ValueError)
 @dataclass(frozen=True, slots=True)
 class Stop:
     """Somebody asks the process to end."""
+
+
+def _end_of(thread: Died) -> str:
+    return f"the thread {thread.thread!r} ended: {thread.error!r}"
 
 
 class Centre:
@@ -98,7 +103,7 @@ class Centre:
         while stop_s is None or (self._in_hand and clock.now_s() < stop_s):
             for item in self._queued():
                 if isinstance(item, Died):
-                    return f"the thread {item.thread!r} ended: {item.error!r}"
+                    return _end_of(item)
                 if isinstance(item, Stop):
                     stop_s = clock.now_s() + _DRAIN_S
                     notify("STOPPING=1")
@@ -109,7 +114,15 @@ class Centre:
             if now >= self._tick_s:
                 self._tick(link, now)
             if (ailment := watch.turned(now)) is not None:
-                return ailment
+                return self._reported() or ailment
+        return None
+
+    def _reported(self) -> str | None:
+        """Find what a thread that was found dead has said of its end since the queue was taken."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                if isinstance(item := self.inbox.get_nowait(), Died):
+                    return _end_of(item)
         return None
 
     def _take(self, item: object, link: Link) -> None:

@@ -9,7 +9,27 @@ from typing import Final
 from drivers.framing import Refusal
 
 
-class _Headed:
+class Plain:
+    """What most framings do where they know nothing better."""
+
+    __slots__ = ()
+
+    def rivals(self, buffer: bytearray, length: int) -> tuple[int, ...] | None:
+        """Name none: no other frame can begin inside one, or none that would be right."""
+        del buffer, length
+        return ()
+
+    def given_up(self, refused: bytes) -> int:
+        """Look on one byte further."""
+        del refused
+        return 1
+
+    def parts(self, frame: bytes) -> tuple[bytes, ...]:
+        """Keep the frame whole: one poll, if any, asks for all of it."""
+        return (frame,)
+
+
+class _Headed(Plain):
     """What frames with a header and a known length have in common.
 
     A frame is believed only when no other right frame begins inside it or one byte behind it. A
@@ -22,7 +42,7 @@ class _Headed:
 
     def seek(self, buffer: bytearray) -> int:
         """Find the header, or its beginning at the buffer's end."""
-        return _seek(buffer, self.header)
+        return opens_at(buffer, self.header)
 
     def rivals(self, buffer: bytearray, length: int) -> tuple[int, ...] | None:
         """Look for headers inside the frame and one byte behind it."""
@@ -36,15 +56,6 @@ class _Headed:
         if buffer.startswith(self.header, length + 1):
             places.append(length + 1)
         return tuple(places)
-
-    def given_up(self, refused: bytes) -> int:
-        """Look on one byte further."""
-        del refused
-        return 1
-
-    def parts(self, frame: bytes) -> tuple[bytes, ...]:
-        """Keep the frame whole: one poll, if any, asks for all of it."""
-        return (frame,)
 
 
 LINE: Final = re.compile(rb"[\r\n]*[^\r\n]+[\r\n]")
@@ -92,7 +103,7 @@ class Fixed(_Headed):
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
+class Lines(Plain):
     """One line for each poll, in their order, each with its own opening and the same end."""
 
     openings: tuple[bytes, ...]
@@ -104,7 +115,7 @@ class Lines:
 
     def seek(self, buffer: bytearray) -> int:
         """Find the first opening, or its beginning at the buffer's end."""
-        return _seek(buffer, self.openings[0])
+        return opens_at(buffer, self.openings[0])
 
     def measure(self, buffer: bytearray) -> int | Refusal | None:
         """Walk from line to line; a line that never ends or opens otherwise is refused."""
@@ -117,16 +128,6 @@ class Lines:
                 return Refusal.HEADER
             at = stop + len(self.end)
         return at
-
-    def rivals(self, buffer: bytearray, length: int) -> tuple[int, ...] | None:
-        """Name none: a line ends by itself."""
-        del buffer, length
-        return ()
-
-    def given_up(self, refused: bytes) -> int:
-        """Look on one byte further."""
-        del refused
-        return 1
 
     def parts(self, frame: bytes) -> tuple[bytes, ...]:
         """Split into lines, each with its end."""
@@ -143,7 +144,7 @@ class Lines:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Line(Plain):
     """A line of text that nothing opens: it goes from one end of a line to the next.
 
     Either of CR and LF ends it, so that losing one of them joins no two lines; what is left of
@@ -166,18 +167,9 @@ class Line:
             return text.end()
         return self.longest if len(buffer) >= self.longest else None
 
-    def rivals(self, buffer: bytearray, length: int) -> tuple[int, ...] | None:
-        """Name none: a line ends by itself."""
-        del buffer, length
-        return ()
-
     def given_up(self, refused: bytes) -> int:
         """Give up the line, but not its end: the next one needs none of its own then."""
         return max(1, len(refused.rstrip(b"\r\n")))
-
-    def parts(self, frame: bytes) -> tuple[bytes, ...]:
-        """Keep the line whole."""
-        return (frame,)
 
     def free(self, frame: bytes) -> Sequence[int]:
         """Name all but the end."""
@@ -190,7 +182,7 @@ def _length(answer: bytes) -> Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class Answers(Plain):
     """One answer to each poll, told apart by nothing but the asking; a frame is a round of them.
 
     On a line the decoder holds each answer to its poll. As one piece of bytes, such as somebody
@@ -211,11 +203,6 @@ class Answers:
         length = sum(self.lengths)
         return length if len(buffer) >= length else None
 
-    def rivals(self, buffer: bytearray, length: int) -> tuple[int, ...] | None:
-        """Name none: the asking says where an answer begins."""
-        del buffer, length
-        return ()
-
     def given_up(self, refused: bytes) -> int:
         """Give up the round."""
         return len(refused)
@@ -230,7 +217,8 @@ class Answers:
         return range(len(frame))
 
 
-def _seek(buffer: bytearray, opening: bytes) -> int:
+def opens_at(buffer: bytearray, opening: bytes) -> int:
+    """Find an opening, or its beginning at the buffer's end, else that end."""
     at = buffer.find(opening)
     if at >= 0:
         return at

@@ -32,6 +32,7 @@ from operator import xor
 
 from drivers.driver import Dice
 from drivers.errors import OptionRefused
+from drivers.framings import Plain, opens_at
 from drivers.reader import Example, Reader, Refusal, Scan
 
 OPENING = bytes.fromhex("aa aa aa 96 69")
@@ -50,16 +51,15 @@ CHECKS = "10X98765432"
 
 
 @dataclass(frozen=True, slots=True)
-class Rounds:
-    """The answers to the three polls, one behind the other."""
+class Rounds(Plain):
+    """The answers to the three polls, one behind the other.
+
+    Three lengths, three sums and the number's own check are enough: no rival is looked for.
+    """
 
     def seek(self, buffer: bytearray) -> int:
         """Find the opening, or its beginning at the buffer's end."""
-        at = buffer.find(OPENING)
-        if at >= 0:
-            return at
-        kept = (n for n in range(len(OPENING) - 1, 0, -1) if buffer.endswith(OPENING[:n]))
-        return len(buffer) - next(kept, 0)
+        return opens_at(buffer, OPENING)
 
     def measure(self, buffer: bytearray) -> int | Refusal | None:
         """Walk from answer to answer."""
@@ -75,16 +75,6 @@ class Rounds:
                 return Refusal.LENGTH
             at += head + 2 + length
         return at if len(buffer) >= at else None
-
-    def rivals(self, buffer: bytearray, length: int) -> tuple[int, ...] | None:
-        """Name none: three lengths, three sums and the number's own check are enough."""
-        del buffer, length
-        return ()
-
-    def given_up(self, refused: bytes) -> int:
-        """Look on one byte further."""
-        del refused
-        return 1
 
     def parts(self, frame: bytes) -> tuple[bytes, ...]:
         """Split into the answer to each poll."""

@@ -27,7 +27,7 @@ from gateway.config import Settings
 from gateway.core import core, events
 from gateway.desk import DESK, LESSONS, Desk
 from gateway.devices.equipment import Equipment
-from gateway.errors import GateError, JournalUnwritable
+from gateway.errors import GateError, JournalUnwritable, PartHung
 from gateway.inbox import Inbox
 from gateway.journal import folding
 from gateway.journal.journal import Journal, Stamp
@@ -81,6 +81,12 @@ def local_day(at_ms: int, zone: tzinfo) -> range:
     local = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at_ms)).astimezone(zone)
     midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
     return range(*(int(day.timestamp() * 1000) for day in (midnight, midnight + timedelta(days=1))))
+
+
+def _end_of(thread: _Ended) -> Exception:
+    error = RuntimeError(f"The thread {thread.who} ended.")
+    error.__cause__ = thread.error
+    return error
 
 
 def _say_why(error: Exception) -> None:
@@ -138,7 +144,7 @@ class Service:
                 self._end()
             except Exception as error:
                 self.watch.ending()
-                _say_why(error)
+                _say_why(self._cause(error))
                 raise SystemExit(1) from error
 
     def _stop(self, *_: object) -> None:
@@ -274,6 +280,11 @@ class Service:
         """Give the function by which a thread reports what ended it."""
         return lambda error: self.inbox.put(_Ended(who, error))
 
+    def _cause(self, error: Exception) -> Exception:
+        """Prefer what a thread that was found dead has itself said of its end meanwhile."""
+        queued = self.inbox.take(0.0) if isinstance(error, PartHung) else []
+        return next((_end_of(item) for item in queued if isinstance(item, _Ended)), error)
+
     # --- The loop ---------------------------------------------------------------------------
 
     def turn(self, items: list[Any]) -> None:
@@ -321,7 +332,7 @@ class Service:
         """Read an item of the queue as events of the core; the link's news end here."""
         match item:
             case _Ended():
-                raise RuntimeError(f"The thread {item.who} ended.") from item.error
+                raise _end_of(item)
             case mqtt.LinkUp():
                 _LOG.info("The broker answers.")
                 self.uplink.connected(now)
@@ -425,13 +436,13 @@ class Service:
                 self.inbox.put(change)
         if stamp.at_ms not in self._day_ms:
             self._day_ms = local_day(stamp.at_ms, self.settings.zone)
-            self.inbox.put(self._counted_since(self._day_ms.start))
+            self.inbox.put(events.DayBegan(self._counted_since(self._day_ms.start)))
 
-    def _counted_since(self, at_ms: int) -> events.DayBegan:
+    def _counted_since(self, at_ms: int) -> events.Tally:
         try:
             return folding.tally(self.journal.since(at_ms, folding.TALLIED))
         except JournalUnwritable:
-            return events.DayBegan()
+            return events.NOTHING_YET
 
     def _wait_s(self) -> float:
         """How long the loop may sleep when nothing comes."""

@@ -69,7 +69,7 @@ from gateway.core.screening import Window
 from gateway.core.waits import expire, wake_s
 from gateway.core.windows import Meter, is_stuck, take
 from gateway.core.witnesses import change_device, feel
-from gateway.core.work import Desk, Device, Gate, Site, Step, Tally, Work
+from gateway.core.work import Desk, Device, Gate, Site, Step, Work
 
 __all__ = ["Gate", "Step", "begin", "step"]
 
@@ -239,9 +239,7 @@ def _handle(work: Work, event: Event) -> None:  # noqa: C901, PLR0912, PLR0915 -
         case RecordingChanged():
             _change_recording(work, event)
         case DayBegan():
-            tally = Tally(event.passages_in, event.passages_out, event.on_foot, event.refer,
-                          event.passes)  # fmt: skip
-            work.desk = replace(work.desk, tally=tally)
+            work.desk = replace(work.desk, tally=event.tally)
         case Woke() | SampleTaken():
             pass
 

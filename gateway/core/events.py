@@ -10,7 +10,7 @@ late, for a passage that is over, then does nothing.
 """
 
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from gateway import contract
 from gateway.core.instrument import Instrument
@@ -307,14 +307,25 @@ class RecordingChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class DayBegan:
-    """A local day began, or the service started in one: what this gate had counted of it."""
+class Tally:
+    """What this gate counted today; an estimate of its own, central's word is the figure."""
 
     passages_in: int = 0
     passages_out: int = 0
     on_foot: int = 0
     refer: int = 0
     passes: int = 0
+    """Passes held to a reader."""
+
+
+NOTHING_YET: Final = Tally()
+
+
+@dataclass(frozen=True, slots=True)
+class DayBegan:
+    """A local day began, or the service started in one: what this gate had counted of it."""
+
+    tally: Tally = NOTHING_YET
 
 
 @dataclass(frozen=True, slots=True)

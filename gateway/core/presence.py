@@ -172,9 +172,8 @@ def split(work: Work, i: int, passage: Passage, *, other: bool = False) -> Passa
         return None
     passage = replace(passage, track=None)  # The track is not its own.
     work.put(i, passage)
-    if not other and passage.override is None:
-        results = tuple(person.result for person in passage.persons)
-        work.lanes[i] = inherit(work.lanes[i], results, passage.plate, work.now)
+    if not other:
+        work.lanes[i] = inherit(work.lanes[i], alarming(passage), passage.plate, work.now)
     end_passage(work, i, passage, "interrupted")
     return work.lanes[i].passage
 

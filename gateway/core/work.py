@@ -14,7 +14,15 @@ from gateway.contract import Clock
 from gateway.core import alerts
 from gateway.core.alerts import Alert
 from gateway.core.decision import Advice, advise, in_force
-from gateway.core.events import Effect, KeepCrop, PlateRead, PulseBarrier, Record
+from gateway.core.events import (
+    NOTHING_YET,
+    Effect,
+    KeepCrop,
+    PlateRead,
+    PulseBarrier,
+    Record,
+    Tally,
+)
 from gateway.core.instrument import HAND, UNCALIBRATED, Instrument
 from gateway.core.limits import Limits
 from gateway.core.passage import ALARMING, UNSEEN, How, LaneState, Last, Passage, Track, Witness
@@ -92,18 +100,6 @@ class Loose:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
-    """What this gate counted today; an estimate of its own, central's word is the figure."""
-
-    passages_in: int = 0
-    passages_out: int = 0
-    on_foot: int = 0
-    refer: int = 0
-    passes: int = 0
-    """Passes held to a reader."""
-
-
-@dataclass(frozen=True, slots=True)
 class Desk:
     """Everything that is of no single lane."""
 
@@ -123,7 +119,7 @@ class Desk:
     faces: tuple[Faces, ...] = ()
     resumed: bool = False
     """The journal's unfinished passages were taken up; that happens once."""
-    tally: Tally = Tally()
+    tally: Tally = NOTHING_YET
 
 
 @dataclass(frozen=True, slots=True)

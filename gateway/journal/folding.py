@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from gateway import contract
-from gateway.core.events import DayBegan, Unfinished
+from gateway.core.events import Tally, Unfinished
 
 
 @dataclass(slots=True)
@@ -65,7 +65,7 @@ TALLIED = ("opened", "decided", "pass")
 """Kinds that `tally` reads."""
 
 
-def tally(entries: Iterable[contract.Entry]) -> DayBegan:
+def tally(entries: Iterable[contract.Entry]) -> Tally:
     """Count a day's passages from its entries."""
     ways = {"in": 0, "out": 0, "foot": 0}
     decisions: dict[str | None, tuple[int, contract.Decision]] = {}
@@ -82,7 +82,7 @@ def tally(entries: Iterable[contract.Entry]) -> DayBegan:
         elif isinstance(body, contract.Decided):
             latest = (body.revision, body.decision)
             decisions[body.passage] = max(latest, decisions.get(body.passage, latest))
-    return DayBegan(
+    return Tally(
         passages_in=ways["in"],
         passages_out=ways["out"],
         on_foot=ways["foot"],

@@ -115,7 +115,7 @@ def test_the_weather_sensor_overrules_the_setting():
 
 def test_todays_tally():
     post = Post(in_lane(), out_lane(), foot_lane())
-    post.do(events.DayBegan(10, 20, 30, 1, 4))
+    post.do(events.DayBegan(events.Tally(10, 20, 30, 1, 4)))
     fever(post)
     post.do(events.VehicleSeen("c2", "out1", 9, True))
     post.measure(3640, "t2")

@@ -73,8 +73,21 @@ def test_a_callback_that_raises_is_reported_and_ends_the_thread(broker, centre):
     kept.close()
 
 
+BEFORE_ITS_WORD = (
+    "take = Inbox.take\n"
+    "def late(self, wait_s):\n"
+    "    items = take(self, wait_s)\n"
+    "    ends = [item for item in items if wait_s and hasattr(item, 'who')]\n"
+    "    for end in ends: put(self, end)\n"
+    "    return [item for item in items if item not in ends]\n"
+    "Inbox.take = late\n"
+)
+"""The loop finds the thread dead before it takes the word that the thread left."""
+
+
 @pytest.mark.broker
-def test_a_callback_that_raises_ends_the_gate_which_says_why(broker, centre, make_gate):
+@pytest.mark.parametrize("late", ["", BEFORE_ITS_WORD], ids=["word first", "death first"])
+def test_a_callback_that_raises_ends_the_gate_which_says_why(broker, centre, make_gate, late):
     gate = make_gate(broker.port)
     program = ("-c", (
         "import sys\n"
@@ -86,6 +99,7 @@ def test_a_callback_that_raises_ends_the_gate_which_says_why(broker, centre, mak
         "    if isinstance(item, Heard): raise LookupError('no such thing')\n"
         "    put(self, item)\n"
         "Inbox.put = breaking\n"
+        f"{late}"
         "sys.argv[1:] = ['run', '--config', sys.argv[1]]\n"
         "main()\n"
     ))  # fmt: skip

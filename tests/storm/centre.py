@@ -13,7 +13,7 @@ from central.ledger import Ledger
 from central.service import Centre
 from central.subscriber import Arrived, LinkChanged
 from gateway import contract
-from tests.storm.disk import Card, Crash
+from tests.storm.disk import Card, Crash, Mortal
 
 WORK_S: Final = 45.0
 """What comes within this time is worked on together."""
@@ -49,7 +49,7 @@ def _died(error: BaseException) -> None:
     raise error
 
 
-class House:
+class House(Mortal):
     """The machine on which the centre runs."""
 
     def __init__(self, site: Any, places: list[tuple[str, str]], root: Path, card: Card) -> None:
@@ -71,7 +71,6 @@ class House:
         self.centre: Centre | None = None
         self.connected = False
         self.boots = 0
-        self.trap: list[Any] | None = None
         self._working = False
         card.trap = self._pass
 
@@ -120,13 +119,6 @@ class House:
         self._site.log("centre died")
         self.die()
         self._site.after(RESTART_S, self.start)
-
-    def _pass(self, point: str) -> None:
-        if self.trap is not None and self.trap[0] == point:
-            self.trap[1] -= 1
-            if self.trap[1] <= 0:
-                self.trap = None
-                raise Crash(point)
 
     # --- The link ---------------------------------------------------------------------------
 

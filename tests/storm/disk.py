@@ -29,6 +29,21 @@ class Crash(BaseException):
     """The process dies here, at once: kill -9, or the power."""
 
 
+class Mortal:
+    """What may have to die at a point of its work."""
+
+    trap: list[Any] | None = None
+    """Where to die next: a point, and how many times to pass it before."""
+
+    def _pass(self, point: str) -> None:
+        """Pass a point at which it may have to die."""
+        if self.trap is not None and self.trap[0] == point:
+            self.trap[1] -= 1
+            if self.trap[1] <= 0:
+                self.trap = None
+                raise Crash(point)
+
+
 class Card:
     """One folder on one storage device."""
 

@@ -23,7 +23,7 @@ from gateway.starts import Starts
 from gateway.upkeep import Upkeep
 from gateway.uplink import Out, Pace, Uplink
 from gateway.writing import Writing
-from tests.storm.disk import Card, Crash
+from tests.storm.disk import Card, Crash, Mortal
 
 RETRY_S: Final = 30.0
 """While nothing can be recorded the loop turns this often; the real one turns each second."""
@@ -194,7 +194,7 @@ class _Loop(Service):
         return self._wake_at
 
 
-class Box:
+class Box(Mortal):
     """The hardware, its power, its card and its wire."""
 
     def __init__(self, site: Any, number: int, place: tuple[str, str], card: Card, seed: int):
@@ -210,8 +210,6 @@ class Box:
         self.will: Out | None = None
         self.session = 0
         """Which connection to the broker this is; 0: none."""
-        self.trap: list[Any] | None = None
-        """Where to die next: a point, and how many times to pass it before."""
         self.touched = False
         """Whether somebody changed the card while the gate was down."""
         self.live: dict[str, int] = {}
@@ -298,14 +296,6 @@ class Box:
         self.site.log("ended", self.number, type(error).__name__)
         self.die()
         self.site.after(RESTART_S * 6, self.start)
-
-    def _pass(self, point: str) -> None:
-        """Pass a point at which it may have to die."""
-        if self.trap is not None and self.trap[0] == point:
-            self.trap[1] -= 1
-            if self.trap[1] <= 0:
-                self.trap = None
-                raise Crash(point)
 
     def start_clock(self, how: str, away_s: float) -> None:
         """Have the wall clock as it is after a power-up, and the network set it, or not."""

@@ -1,34 +1,23 @@
 """Planted bugs: each swaps one real function for a natural mistake; the checkers must catch it."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Final
-from unittest.mock import patch
 
 from central import backup, ledger, service, spans
 from gateway import contract, uplink
 from gateway.journal import file as journal_file
 from gateway.journal import journal, recorder
+from tests import seeded
 from tests.storm.nemesis import Action
 
 
 @dataclass(frozen=True, slots=True)
-class Bug:
-    """One planted bug: where, what instead, on which day, and what the checkers say of it."""
+class Bug(seeded.Bug):
+    """One planted bug of a day, and what the checkers say of it."""
 
-    what: str
-    room: Any
-    name: str
-    wrong: Callable[[Any], Any]
-    """Makes the wrong function from the right one."""
     says: str
     actions: tuple[Action, ...] = ()
     """What the nemesis must do for it to matter."""
-
-    def planted(self) -> AbstractContextManager[Any]:
-        """Have the bug in place for a while."""
-        return patch.object(self.room, self.name, self.wrong(getattr(self.room, self.name)))
 
 
 def _delete_on_puback(right: Any) -> Any:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from multiprocessing import get_context
 from typing import Any, Final
 
+from tests import seeded
 from tests.storm.day import GATES, PASSAGES, Outcome, Plan, run_day
 from tests.storm.nemesis import ACTIONS
 from tests.storm.shrink import replay, shrink, told
@@ -145,7 +146,7 @@ def main() -> int:
         _tell(f"interrupted; go on with --seed {args.seed + total.days}")
     report = {"first_seed": args.seed, "next_seed": args.seed + total.days}
     report |= total.report(time.perf_counter() - began)
-    print(json.dumps(report, indent=1)) if args.json else _print(report)
+    print(json.dumps(report, indent=1)) if args.json else seeded.show(report)
     if total.broken:
         return 1
     return 0 if total.days == days else INTERRUPTED
@@ -190,16 +191,6 @@ def _one(plan: Plan, *, as_json: bool) -> int:
         for what in done.broken:
             print(f"BROKEN {what}")
     return 1 if done.broken else 0
-
-
-def _print(found: dict[str, Any]) -> None:
-    for name, value in found.items():
-        if isinstance(value, dict):
-            print(f"{name}:")
-            for key, count in value.items():
-                print(f"  {count:>10}  {key}")
-        else:
-            print(f"{name}: {value}")
 
 
 if __name__ == "__main__":

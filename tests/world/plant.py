@@ -1,34 +1,23 @@
 """Planted bugs: each swaps one real function for a natural mistake; the checker must catch it."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, Final
-from unittest.mock import patch
 
 from central import ledger, spans
 from gateway.core import passage, screening
 from gateway.journal import folding
+from tests import seeded
 from tests.world import cases
 from tests.world.cases import Case
 
 
 @dataclass(frozen=True, slots=True)
-class Bug:
-    """One planted bug: where, what instead, and what it takes to notice."""
+class Bug(seeded.Bug):
+    """One planted bug, and what it takes to notice."""
 
-    what: str
-    room: Any
-    name: str
-    wrong: Callable[[Any], Any]
-    """Makes the wrong function from the right one."""
     law: int
     only: Case | None = None
     passages: int = 400
-
-    def planted(self) -> AbstractContextManager[Any]:
-        """Have the bug in place for a while."""
-        return patch.object(self.room, self.name, self.wrong(getattr(self.room, self.name)))
 
 
 def _never_doubts(_right: Any) -> Any:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from multiprocessing import get_context
 from typing import Any, Final
 
+from tests import seeded
 from tests.world.cases import REQUIRED
 from tests.world.world import Outcome, Plan, run_world
 
@@ -142,20 +143,10 @@ def main() -> int:
     if args.json:
         print(json.dumps(found, ensure_ascii=False, indent=1))
     else:
-        _print(found)
+        seeded.show(found)
     for case in total.missing_cases():
         print(f"MISSING the case never came up: {case}", file=sys.stderr)
     return 1 if total.broken or total.missing_cases() else 0
-
-
-def _print(found: dict[str, Any]) -> None:
-    for name, value in found.items():
-        if isinstance(value, dict):
-            print(f"{name}:")
-            for key, count in value.items():
-                print(f"  {count:>9}  {key}")
-        else:
-            print(f"{name}: {value}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,33 @@
+"""What the two seeded simulations, the world and the storm, have in common."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+from unittest.mock import patch
+
+
+@dataclass(frozen=True, slots=True)
+class Bug:
+    """One planted bug: a natural mistake in place of a real function."""
+
+    what: str
+    room: Any
+    name: str
+    wrong: Callable[[Any], Any]
+    """Makes the wrong function from the right one."""
+
+    def planted(self) -> AbstractContextManager[Any]:
+        """Have the bug in place for a while."""
+        return patch.object(self.room, self.name, self.wrong(getattr(self.room, self.name)))
+
+
+def show(found: Mapping[str, Any]) -> None:
+    """Print a run's figures, a line each; those of a group below its name."""
+    for name, value in found.items():
+        if isinstance(value, dict):
+            print(f"{name}:")
+            for key, count in value.items():
+                print(f"  {count:>10}  {key}")
+        else:
+            print(f"{name}: {value}")
