@@ -70,6 +70,11 @@ def device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def computes_in_halves(on: torch.device) -> bool:
+    """Say whether 16 bits are the faster way: emulated ones take 12 times as long."""
+    return on.type == "cuda" or torch.cpu._is_avx512_bf16_supported()  # noqa: SLF001 - no other way.
+
+
 class Pool:
     """The newest drawn samples, on the device that trains."""
 
@@ -190,6 +195,7 @@ def _run(
 ) -> int:  # fmt: skip
     net, mean, tuner, pace = parts.values()
     on = device()
+    halves = computes_in_halves(on)
     pool = Pool(course.pool * (32 if on.type == "cuda" else 1), on)
     began, first = time.monotonic(), step
     told: list[dict[str, float]] = []
@@ -197,7 +203,7 @@ def _run(
     while step < plan.steps and time.monotonic() - began < plan.slice_s:
         # A drawn batch is worth `reuse` steps; what came beyond that is taken all the same.
         pool.take(queue, wait=(step - first) % plan.reuse == 0)
-        with torch.autocast(on.type, dtype=torch.bfloat16):
+        with torch.autocast(on.type, dtype=torch.bfloat16, enabled=halves):
             loss, shown = course.loss_of(net, pool.draw(course.batch))
         tuner.zero_grad(set_to_none=True)
         loss.backward()
