@@ -150,7 +150,7 @@ class LaneSettings(LaneWires, frozen=True, kw_only=True, forbid_unknown_fields=T
     passage_wait_s: Annotated[float, Meta(ge=1, le=3600)] = 30.0
     """A passage that no witness holds is over after this."""
     ambient_centi_c: Annotated[int, Meta(ge=-5000, le=6000)] | None = None
-    """The air here, in hundredths of a degree, where no weather sensor tells it."""
+    """The air that people come out of, in hundredths of a degree; unset: as the site's."""
     heated_drivers: bool | None = None
     """Whether vehicles' heaters warm faces; unset: in every lane but a `foot` lane."""
     sunlit: bool = False

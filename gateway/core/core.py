@@ -13,7 +13,6 @@ from gateway.core import alerts
 from gateway.core.events import (
     AgainTouched,
     AlertAcknowledged,
-    AmbientTold,
     ArrivalTouched,
     AsideTouched,
     ClockChanged,
@@ -198,8 +197,6 @@ def _handle(work: Work, event: Event) -> None:  # noqa: C901, PLR0912, PLR0915 -
             change_device(work, event)
         case FacesSeen():
             see(work, event)
-        case AmbientTold():
-            work.desk = replace(work.desk, ambient_centi_c=event.centi_c)
         case InstrumentTold():
             _take_instrument(work, event)
         case NextTouched():

@@ -100,13 +100,6 @@ class PassPresented:
 
 
 @dataclass(frozen=True, slots=True)
-class AmbientTold:
-    """A weather sensor's or the centre's word on the air outside; None when it is lost."""
-
-    centi_c: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class InstrumentTold:
     """A thermometer's calibration was loaded, or has expired."""
 
@@ -335,8 +328,7 @@ class Woke:
 
 Event: TypeAlias = (
     SampleTaken | FacesSeen | VehicleSeen | PlateRead | VehicleGone | PresenceChanged
-    | PassPresented | DeviceStateChanged | AmbientTold | InstrumentTold | NextTouched
-    | ArrivalTouched
+    | PassPresented | DeviceStateChanged | InstrumentTold | NextTouched | ArrivalTouched
     | PersonTouched | AgainTouched | ReadingAssigned | ReadingDismissed | TemperatureTyped
     | PlateTyped | OverrideTouched | AsideTouched | OpenTouched | EmergencyTouched
     | AlertAcknowledged | Resumed | ClockChanged | LinkChanged | DiskChanged | RecordingChanged

@@ -184,7 +184,8 @@ class Limits:
         24, 1, 300, "after 60 min, and where nobody was cold", DZIEN
     )
     ambient_centi_c: int | None = setting(
-        None, -5000, 6000, "the site's air where no weather sensor and no lane's setting tells it",
+        None, -5000, 6000,
+        "the air that people come out of, where no lane's setting tells it; unset: cold",
         "the installer",
     )  # fmt: skip
 

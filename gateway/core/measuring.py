@@ -36,6 +36,9 @@ def take_window(work: Work, window: Window) -> None:
     if "stuck" in window.flags and _take_back(work, lanes, window):
         return
     window = looked_at(work, lanes, window)
+    if work.ails(window.device):
+        # Spoilt frames, a wrong baud, another device: what reads well among them is worth nothing.
+        window = replace(window, outcome="SENSOR_FAULT", flags=(*window.flags, "device"))
     i, whose = _choose(work, lanes, window)
     if i is None:
         _keep_loose(work, window, None, lanes, whose.why)
@@ -221,7 +224,7 @@ def _conditions(
     """Gather what is known around a reading: the place, the air, the wait so far, the heater."""
     state, limits = work.lanes[i], work.limits
     lane = state.lane
-    ambient = air(lane, work.desk.ambient_centi_c, limits)
+    ambient = air(lane, limits)
     person = None if passage is None else _person(passage, number)
     waited_s = 0.0
     if person is not None and person.attempts:

@@ -105,7 +105,7 @@ class Lane:
     """A passage that no witness holds is over after this."""
     opens_by_itself: bool = False
     ambient_centi_c: int | None = None
-    """The air here, where no weather sensor tells it."""
+    """The air that people come out of; None: as the site's."""
     heated_drivers: bool | None = None
     """Whether vehicles' heaters warm faces; None: in every lane but `foot`."""
     sunlit: bool = False
@@ -287,10 +287,8 @@ class Claim:
     why: str = ""
 
 
-def air(lane: Lane, told_centi_c: int | None, limits: Limits) -> int | None:
-    """Say how warm the air is here: a weather sensor's word, the lane's setting, the site's."""
-    if told_centi_c is not None:
-        return told_centi_c
+def air(lane: Lane, limits: Limits) -> int | None:
+    """Say how warm the air is that people come out of: the lane's setting, else the site's."""
     return limits.ambient_centi_c if lane.ambient_centi_c is None else lane.ambient_centi_c
 
 

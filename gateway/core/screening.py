@@ -5,8 +5,9 @@ input, and never made up; the raw value is kept beside it. Too cold, too hot, un
 never normal. A first reading never overrules itself quietly: what disagrees is inconclusive, and
 only a contact thermometer confirms a fever or clears a suspected one. Pure: no clock, no chance.
 
-Where the ambient temperature is unknown it counts as cold, except indoors: ignorance never makes
-a reading valid. The sensor's die never stands in for the weather.
+The ambient temperature is that of the air which people come out of. Where it is unknown it counts
+as cold, indoors too: a forehead just come in from the street is as cold there. Ignorance never
+makes a reading valid. The sensor's die never stands in for the weather.
 """
 
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ class Conditions:
     place: Place = "outdoors"
     sheltered_s: float = 0.0
     ambient_centi_c: int | None = None
+    """Of the air that people come out of, not of a heated hall that they come into."""
     heated: bool = False
     """A driver whose heater may still be warming the face."""
     site: Site = "forehead"
@@ -81,9 +83,8 @@ class Reading:
 
 def is_cold(conditions: Conditions, limits: Limits) -> bool:
     """Say whether people come in from the cold here, as far as is known."""
-    if conditions.ambient_centi_c is None:
-        return conditions.place != "indoors"
-    return conditions.ambient_centi_c < limits.cold_ambient_centi_c
+    ambient = conditions.ambient_centi_c
+    return ambient is None or ambient < limits.cold_ambient_centi_c
 
 
 def site_uncertainty(sheltered_s: float, cold: bool, limits: Limits) -> int:
@@ -223,7 +224,7 @@ def verdict(
     if not valued and before in ("RECHECK", "INVALID_HOT", "INCONCLUSIVE"):
         # A restart forgot the first reading, not that there was one: two more must agree.
         return "INCONCLUSIVE" if last.result == "NORMAL" else last.result
-    near = [a for a in valued if abs(last.at_s - a.at_s) < limits.recheck_wait_s]
+    near = [a for a in valued if not _has_cooled(a, last, limits)]
     if near and abs(last.at_s - near[-1].at_s) < limits.probe_away_s:
         # The probe was never away: the same look twice improves nothing.
         if before in ("RECHECK", "INCONCLUSIVE", "INVALID_HOT"):
@@ -236,6 +237,11 @@ def verdict(
     if is_fever(value, limits) and any(_confirms(a, last, limits) for a in valued):
         return "SUSPECT_FEVER"
     return last.result
+
+
+def _has_cooled(earlier: Attempt, last: Attempt, limits: Limits) -> bool:
+    """Say whether an earlier reading was of a heated face that has had its wait since (F4)."""
+    return earlier.result == "INVALID_HOT" and last.at_s - earlier.at_s >= limits.recheck_wait_s
 
 
 def _third(near: list[Attempt], last: Attempt, gap_centi_c: int, limits: Limits) -> Result:

@@ -207,7 +207,7 @@ def _is_cold_lane(gate: Gate, state: LaneState) -> bool:
     lane, limits = state.lane, gate.site.limits
     if not lane.measures or lane.shelter_s >= limits.shelter_wait_s:
         return False
-    ambient = air(lane, gate.desk.ambient_centi_c, limits)
+    ambient = air(lane, limits)
     return is_cold(Conditions(place=lane.place, ambient_centi_c=ambient), limits)
 
 

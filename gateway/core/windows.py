@@ -62,7 +62,7 @@ class Meter:
     """Last sample of a presence that became a window."""
     last: SampleTaken | None = None
     same: int = 0
-    """Identical samples running, while present."""
+    """Identical samples running, while present; once they are too many, until one differs."""
     dies: tuple[tuple[float, int], ...] = ()
 
     def __repr__(self) -> str:
@@ -76,9 +76,11 @@ def is_stuck(meter: Meter, limits: Limits) -> bool:
 
 def is_drifting(meter: Meter, limits: Limits) -> bool:
     """Say whether the die is heating or cooling too fast to trust (sun, brought outside)."""
-    if len(meter.dies) < 2:
+    if not meter.dies:
         return False
     values = [die for _, die in meter.dies]
+    if meter.last is not None:
+        values.append(meter.last.ambient_centi_c)
     return max(values) - min(values) > limits.die_change_centi_c
 
 
@@ -163,9 +165,11 @@ def _take_absent(
             background = min(sample.object_centi_c, sample.ambient_centi_c)
         if len(idle) >= limits.background_samples:
             background, idle = median_low(idle), ()
+    # A line that is stuck stays so until it moves, though it has become the background meanwhile.
+    same = meter.same + 1 if is_stuck(meter, limits) and _is_same(meter.last, sample) else 0
     after = Meter(
         meter.device, meter.since_s, background, idle, (), current, over, meter.began_s,
-        absent, sample.taken_s, meter.present_s, sample, 0, dies,
+        absent, sample.taken_s, meter.present_s, sample, same, dies,
     )  # fmt: skip
     return after, window
 
@@ -174,13 +178,7 @@ def _take_present(
     meter: Meter, sample: SampleTaken, dies: tuple[tuple[float, int], ...], limits: Limits
 ) -> tuple[Meter, Window | None]:
     last, at_s = meter.last, sample.taken_s
-    same = 1
-    if (
-        last is not None
-        and last.object_centi_c == sample.object_centi_c
-        and last.ambient_centi_c == sample.ambient_centi_c
-    ):
-        same = meter.same + 1
+    same = meter.same + 1 if _is_same(last, sample) else 1
     window: Window | None = None
     rising: tuple[SampleTaken, ...] = ()
     current, over = meter.open, meter.over
@@ -208,6 +206,14 @@ def _take_present(
         0, at_s, present_s, sample, same, dies,
     )  # fmt: skip
     return after, window
+
+
+def _is_same(last: SampleTaken | None, sample: SampleTaken) -> bool:
+    return (
+        last is not None
+        and last.object_centi_c == sample.object_centi_c
+        and last.ambient_centi_c == sample.ambient_centi_c
+    )
 
 
 def _begin(samples: tuple[SampleTaken, ...], close: bool, limits: Limits) -> Open:
@@ -294,10 +300,11 @@ def _finish(meter: Meter, current: Open, limits: Limits, ended_s: float | None =
 def plateau(values: tuple[int, ...], limits: Limits) -> tuple[int, int] | None:
     """Find the hottest few values that agree; return their median and how many they are."""
     falling = sorted(values, reverse=True)
-    for size in range(limits.plateau_samples_max, limits.plateau_samples_min - 1, -1):
-        for i in range(len(falling) - size + 1):
-            if falling[i] - falling[i + size - 1] <= limits.plateau_centi_c:
-                return median_low(falling[i : i + size]), size
+    for i in range(len(falling) - limits.plateau_samples_min + 1):
+        hottest = falling[i : i + limits.plateau_samples_max]
+        agreeing = [one for one in hottest if hottest[0] - one <= limits.plateau_centi_c]
+        if len(agreeing) >= limits.plateau_samples_min:
+            return median_low(agreeing), len(agreeing)
     return None
 
 

@@ -115,7 +115,6 @@ class Desk:
     link: Literal["up", "down", "central_away"] = "down"
     disk: Literal["ok", "low", "full", "unwritable"] = "ok"
     not_recorded: int = 0
-    ambient_centi_c: int | None = None
     faces: tuple[Faces, ...] = ()
     resumed: bool = False
     """The journal's unfinished passages were taken up; that happens once."""
@@ -190,6 +189,11 @@ class Work:
             and name not in self.desk.stuck
             for name in names
         )
+
+    def ails(self, device: str) -> bool:
+        """Say whether what comes from a thermometer is not to be trusted, though it comes."""
+        index = self.site.device_of.get(device)
+        return index is not None and self.desk.devices[index].state == "faulty"
 
     def instrument(self, device: str) -> Instrument:
         """Give what is known of a thermometer; one that is none of ours is the guard's own."""

@@ -59,7 +59,6 @@ ordinary = st.one_of(
         events.DeviceStateChanged, wired, states, st.just("hub"), st.sampled_from(["1-1", "1-2"])
     ),
     st.builds(events.PassPresented, lanes, st.sampled_from(["q1", "q9"]), st.just("code"), texts),
-    st.builds(events.AmbientTold, st.none() | values),
     st.builds(events.FacesSeen, st.sampled_from(["a1", "a9"]), st.integers(0, 3), st.floats(0, 9)),
     st.builds(
         events.InstrumentTold, devices,

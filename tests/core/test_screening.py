@@ -53,7 +53,7 @@ def window(raw: int | None, outcome: str = "ok", mad: int = 3, flags=()) -> Wind
         ("the same, and near", 3660, Conditions("shelter", 300.0, -300), "RECHECK"),
         ("one minute in the tent", 3600, Conditions("shelter", 60.0, -300), "INVALID_COLD"),
         ("nobody knows the air", 3640, Conditions("outdoors"), "INVALID_COLD"),
-        ("nobody knows the air, indoors", 3640, Conditions("indoors"), "NORMAL"),
+        ("nobody knows the air, indoors", 3640, Conditions("indoors"), "INVALID_COLD"),
         ("colder than the calibration", 3640, Conditions("shelter", 999.0, -2100), "INVALID_COLD"),
         ("a wrist under a sleeve", 3560, WRIST, "NORMAL"),
         ("a feverish wrist, 0.79 C below the body", 3660, WRIST, "RECHECK"),

@@ -98,19 +98,11 @@ def test_nothing_is_shown_as_recorded_while_entries_wait():
 def test_banners():
     post = Post(in_lane(place="outdoors", ambient_centi_c=None), limits=Limits(), calibrated=False)
     assert post.screen()["status"]["banners"] == ["uncalibrated", "warming", "cold"]
-    post.do(events.AmbientTold(2200))
+    post = Post(in_lane(place="outdoors"), limits=Limits(), calibrated=False)
     post.wait(700.0)
     assert post.screen()["status"]["banners"] == ["uncalibrated"]
     assert Post().screen()["status"]["banners"] == []
     assert Post(out_lane()).screen()["status"]["banners"] == []
-
-
-def test_the_weather_sensor_overrules_the_setting():
-    post = Post(in_lane(place="outdoors"))
-    post.do(events.AmbientTold(-300))
-    post.arrive(1)
-    post.measure(3640)
-    assert post.readings() == [(1, 1, "INVALID_COLD")]
 
 
 def test_todays_tally():

@@ -77,6 +77,18 @@ def test_f12_two_levels_without_a_plateau_of_their_own():
     assert window.mad_centi_c > 30
 
 
+def test_the_hottest_that_agree_are_the_reading_and_not_the_most():
+    assert plateau((3815,) * 4 + (3640,) * 10, LIMITS) == (3815, 4)
+    assert plateau((4200, *(3640,) * 10), LIMITS) == (3640, 5), "one alone is a spike"
+    assert plateau((3710, 3690, 3680, 3600, 3600, 3600), LIMITS) == (3690, 3)
+    assert plateau((3900, 3800, 3700, 3600), LIMITS) is None
+
+
+def test_a_die_that_jumps_is_seen_in_the_same_window():
+    line = Line().idle().take(*good(3640, 7)).take(*good(3640, 7), *[1800] * 5, die=3200)
+    assert "drifting" in line.windows[0].flags
+
+
 def test_f13_stuck_for_fifty_samples_is_a_fault():
     line = Line().idle().take(*[3650] * 60, wiggle=False)
     assert [w.outcome for w in line.windows] == ["ok", "SENSOR_FAULT"]

@@ -46,6 +46,7 @@ name = "in1"
 way = "in"
 thermometers = ["t1"]
 place = "indoors"
+ambient_centi_c = 2000
 {lane}
 [[thermometer]]
 name = "t1"

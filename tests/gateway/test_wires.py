@@ -35,6 +35,7 @@ name = "lane-{name}"
 way = "foot"
 thermometers = ["{name}"]
 place = "indoors"
+ambient_centi_c = 2000
 [[thermometer]]
 name = "{name}"
 driver = "{driver}"
@@ -47,6 +48,7 @@ name = "lane-{name}"
 way = "foot"
 thermometers = ["{name}", "spot-{name}"]
 place = "indoors"
+ambient_centi_c = 2000
 [[thermometer]]
 name = "{name}"
 driver = "{driver}"

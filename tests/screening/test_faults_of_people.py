@@ -59,6 +59,24 @@ def test_f02_37_7_and_a_minute_later_34_2_is_inconclusive():
     assert [centi_c // 10 for centi_c in shown] == [377, 342], "and both are shown"
 
 
+def test_f02_however_far_apart_they_are():
+    post = Post()
+    post.arrive(1)
+    post.measure(3770)
+    again(post, 3420, 320.0)
+    assert [result for _, _, result in post.readings()] == ["RECHECK", "INCONCLUSIVE"]
+    assert post.decision() == "recheck"
+
+
+@pytest.mark.parametrize("place", ["outdoors", "shelter", "indoors"])
+def test_f03_a_heated_hall_does_not_warm_a_forehead_at_once(place):
+    post = Post(in_lane(place=place, ambient_centi_c=None, opens_by_itself=True))
+    post.arrive(1)
+    post.measure(3510)
+    assert post.readings() == [(1, 1, "INVALID_COLD")]
+    assert post.pulses() == []
+
+
 def test_f03_a_fever_in_the_cold_is_sheltered_and_then_suspected():
     post = Post(in_lane(**COLD))
     post.arrive(1)
@@ -206,6 +224,29 @@ def test_f13_a_line_that_does_not_move_for_fifty_samples_is_a_fault():
     assert post.decision() == "recheck"
     assert post.screen()["lanes"][0]["passage"]["next"] == ["hand"]
     assert [alert["what"] for alert in post.screen()["alerts"]] == ["stuck_device"]
+
+
+def test_f13_it_stays_one_after_it_has_become_the_background():
+    post = Post()
+    post.arrive(1)
+    for _ in range(500):
+        post.sample("t1", 3650)
+    assert [alert["state"] for alert in post.screen()["alerts"]] == ["unack"]
+    post.idle()
+    assert [alert["state"] for alert in post.screen()["alerts"]] == ["rtnun"]
+
+
+@pytest.mark.parametrize("reason", ["corrupt", "wrong_baud", "other_device"])
+def test_what_a_faulty_device_says_is_never_normal(reason):
+    post = Post(in_lane(opens_by_itself=True))
+    post.arrive(1)
+    post.do(events.DeviceStateChanged("t1", "faulty", reason))
+    post.measure(3640)
+    assert post.readings() == [(1, 1, "SENSOR_FAULT")]
+    assert post.pulses() == []
+    post.do(events.DeviceStateChanged("t1", "ok"))
+    again(post, 3640, 5.0)
+    assert post.decision() == "admit"
 
 
 def test_f20_what_waited_while_the_process_was_away_is_worth_nothing():
