@@ -1,8 +1,9 @@
 """The barrier: the gateway only ever pulses *open*; the barrier's own loop closes it.
 
 Law: a pulse is a contact pressed and let go; nothing here closes a barrier. It is worth something
-for 3 s after it was ordered, lives in memory only, and is never repeated after a restart: the
-first thing that an opened relay is told is to let go, in case a process died with it pressed.
+for 3 s after it was ordered, lives in memory only, and is never repeated, be it after a restart or
+after a plug that went while it was told: the first thing that an opened relay is told is to let go,
+in case somebody died with it pressed.
 Two orders for one lane at the same time are one pulse. What cannot be done is said, and the guard
 uses the barrier's own button.
 """
@@ -160,7 +161,8 @@ class BarrierThread(PortThread):
                 self._pressed[channel] = monotonic() + self._pulse_s
                 try:
                     relay.press(channel)
-                except RelaySilent:
+                except (RelaySilent, PortLost):
+                    # It may have been heard, and a press that was heard is never made again.
                     self._done(channel, ordered_s)
                     raise
             self._done(channel, ordered_s)

@@ -140,6 +140,27 @@ def test_a_pulse_within_its_time_outlives_a_plug(heard, relay, tmp_path, monkeyp
     wire.unplug()
 
 
+def test_a_press_that_may_have_been_heard_is_not_made_again(heard, relay, tmp_path):
+    """The plug goes between a press and its confirmation, and is back within the order's time."""
+    link = tmp_path / "relay"
+    first, second = Wire(), Wire()
+    link.symlink_to(first.path)
+    board = Board(COIL, first)
+    barriers = relay("modbus_coil", str(link))
+    heard.wait(reached("ok"))
+    board.answers = False
+    barriers.pulse("in1", time.monotonic())
+    until(board.presses)
+    link.unlink()
+    link.symlink_to(second.path)
+    again = Board(COIL, second)
+    first.unplug()
+    heard.wait(reached("lost", "unplugged"))
+    heard.wait(reached("ok"))
+    assert again.contacts() == [(1, False)]
+    second.unplug()
+
+
 def test_whoever_starts_lets_go_first_and_presses_nothing(heard, relay):
     """A process that died with the contact pressed: the next one lets go and repeats nothing."""
     wire = Wire()
