@@ -83,7 +83,7 @@ def drawn(found: list[Row], note: str) -> str:
         (
             Chart("Feverish not NORMAL in the end", across, "%", upto, (0, 100),
                   curves("sensitivity_pct", both=True), ((95, "95 %"),)),
-            Chart("Judged on the spot", across, "% of everybody", upto, (0, 105),
+            Chart("Judged on the spot", across, "% of the healthy", upto, (0, 105),
                   curves("judged_pct", both=False), ((80, "80 % from 5 min on"),)),
             Chart("Healthy finally passed", across, "% of the healthy", upto, (80, 100),
                   curves("healthy_passed_pct", both=False), ((90, "90 %"),)),

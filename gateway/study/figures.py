@@ -48,9 +48,9 @@ class Row:
     fevers_stopped_pct: float
     """The same, with those a contact thermometer cleared counted as missed."""
     judged_pct: float
-    """Of everybody: the first reading, on the spot, could be judged."""
+    """Of the healthy: the first reading, on the spot, could be judged."""
     settled_pct: float
-    """Of everybody: infrared on the spot sufficed; no shelter, no contact thermometer."""
+    """Of the healthy: infrared on the spot sufficed; no shelter, no contact thermometer."""
     healthy_passed_pct: float
     unconfirmed_outward: int
     """Outward alarms that no contact thermometer had confirmed."""

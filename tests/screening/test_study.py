@@ -51,6 +51,13 @@ def test_in_the_cold_nobody_is_judged_and_nobody_is_lost(found):
     assert row.healthy_passed_pct >= 90
 
 
+def test_the_shares_judged_and_settled_are_those_of_the_healthy(found):
+    """As the record says: they come out the same whatever the fevers are."""
+    for minutes in (5, 30, 60):
+        added, guan = (found["gatepost", fever, minutes] for fever in ("added", "guan"))
+        assert (added.judged_pct, added.settled_pct) == (guan.judged_pct, guan.settled_pct)
+
+
 def test_low_fevers_need_half_an_hour(found):
     """What cannot be had: half of Guan's fevers are below 38, and 5 minutes hide half a degree."""
     by_wait = [found["gatepost", "guan", minutes].sensitivity_pct for minutes in (5, 30, 60)]
