@@ -121,10 +121,12 @@ def check(config_file: Path, *, as_json: bool) -> None:
 
     try:
         settings = config.read(config_file)
-        trial.attempt(settings)
+        remarks = trial.attempt(settings)
     except GateError as error:
         click.echo(f"{config_file}: {error}", err=True)
         sys.exit(2)
+    for remark in remarks:
+        click.echo(f"{config_file}: {remark}", err=True)
     understood = msgspec.to_builtins(settings)
     if as_json:
         click.echo(json.dumps(understood, ensure_ascii=False))

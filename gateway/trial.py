@@ -14,7 +14,7 @@ from drivers.cameras import open_camera
 from drivers.driver import load
 from drivers.errors import PortRefused, SourceRefused
 from gateway import config, mqtt, seal
-from gateway.calibration.record import newest
+from gateway.calibration.told import fitting
 from gateway.config import Broker, CameraSettings, Settings
 from gateway.devices.tables import GPIO, KINDS, Wired
 from gateway.errors import SettingsRefused
@@ -23,21 +23,23 @@ _PRETENDED: Final = ("sim://", "replay://")
 """Ports behind which no device stands: these can be opened at any time."""
 
 
-def attempt(settings: Settings) -> None:
+def attempt(settings: Settings) -> tuple[str, ...]:
     """Read every file and address that is named; raises SettingsRefused or SecretMissing.
 
-    A credential is there only within its unit, and is not asked for.
+    Give what is no fault and must be known. A credential is there only within its unit, and is not
+    asked for.
     """
     seal.sealer(Path(settings.seal.public_key_file))
     if settings.desk.key_file:
         seal.read_key(Path(settings.desk.key_file))
-    newest(Path(settings.data_dir))
+    _, others = fitting(Path(settings.data_dir), settings.thermometer)
     _try_broker(settings.broker)
     for table, devices in settings.wired.items():
         for device in devices:
             _try_port(table, device)
     for camera in settings.camera:
         _try_source(camera)
+    return others
 
 
 def _try_broker(broker: Broker) -> None:

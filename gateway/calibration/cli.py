@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import astuple
-from math import inf
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any, Final, get_args
 
@@ -18,13 +18,15 @@ from gateway.calibration.fit import RULES, Method, Point, fit, shown
 from gateway.calibration.record import DAY_MS, Pair, Record, day, keep
 from gateway.calibration.taking import Listening, told
 from gateway.config import Settings, ThermometerSettings
+from gateway.core.instrument import Instrument, estimate
 from gateway.errors import CalibrationRefused, GateError, SettingsRefused
 
 LEAD: Final[dict[Method, str]] = {
     "field": (
         "现场比对 Field comparison. Where people are measured, after the time under shelter that\n"
-        "they have there. Ten people or more: measure each under the arm for 5 minutes with a\n"
-        "clinical thermometer, then the forehead from 3 cm. 逐人先量腋下 5 分钟,再量额头。\n"
+        "they have there. Ten people or more, better twenty: measure each under the arm for 5\n"
+        "minutes with a clinical thermometer, then the forehead from 3 cm.\n"
+        "至少十人,最好二十人;逐人先量腋下 5 分钟,再量额头。\n"
     ),
     "blackbody": (
         "黑体 Blackbody. Thermometer and source on for 30 minutes, 18 to 24 °C, no sun, no wind.\n"
@@ -32,6 +34,17 @@ LEAD: Final[dict[Method, str]] = {
         "两三个温度,各等稳定后再测。\n"
     ),
 }
+
+
+class Finite(click.FloatRange):
+    """A number within bounds; `nan`, which no bound keeps out, is refused."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read the number, or say what is wrong with it."""
+        number = super().convert(value, param, ctx)
+        if not isfinite(number):
+            self.fail(f"{value!r} is no number.", param, ctx)
+        return number
 
 
 @click.command("calibrate")
@@ -59,24 +72,26 @@ LEAD: Final[dict[Method, str]] = {
     metavar="FILE",
     help="Ask nothing: CSV with reference_c and raw_c (noted before) or port (measured now).",
 )
-@click.option("--ambient-c", type=float, help="The air where it was done, for the record.")
+@click.option(
+    "--ambient-c", type=Finite(-50, 60), help="The air where it was done, for the record."
+)
 @click.option(
     "--holds-from-c",
     default=-20.0,
     show_default=True,
-    type=click.FloatRange(-50, 50),
+    type=Finite(-50, 50),
     help="In colder air it does not hold: nobody is judged there.",
 )
 @click.option(
     "--holds-to-c",
     default=50.0,
     show_default=True,
-    type=click.FloatRange(-50, 60),
-    help="In hotter air it does not hold.",
+    type=Finite(-50, 60),
+    help="In hotter air it does not hold. Narrower than -20 to 50 it needs ambient_centi_c.",
 )
 @click.option(
     "--valid-days",
-    type=click.FloatRange(1, 366),
+    type=Finite(1, 366),
     help="For how long it holds; the settings' calibration_days otherwise.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object at the end.")  # fmt: skip
@@ -86,6 +101,8 @@ def calibrate(config_file: Path, *, as_json: bool, **said: Any) -> None:
     Stop the gateway first: a port is one program's. The result, and its plot as SVG, stand in
     the folder `calibration` of the gate's data folder.
     """
+    if said["holds_from_c"] >= said["holds_to_c"]:
+        raise click.UsageError("--holds-from-c must be below --holds-to-c: it would hold nowhere.")
     try:
         settings = config.read(config_file)
         thermometer = _thermometer(settings, said["name"])
@@ -111,7 +128,7 @@ def calibrate(config_file: Path, *, as_json: bool, **said: Any) -> None:
             reference=against, made_ms=at_ms, expires_ms=at_ms + round(days * DAY_MS),
             points=tuple(Pair(*astuple(one)) for one in points),
             offset_centi_c=found.offset_centi_c, slope=found.slope,
-            residual_centi_c=found.residual_centi_c,
+            slope_margin=found.slope_margin, residual_centi_c=found.residual_centi_c,
             ambient_centi_c=None if ambient_c is None else round(100 * ambient_c),
             box_ambient_centi_c_min=round(100 * said["holds_from_c"]),
             box_ambient_centi_c_max=round(100 * said["holds_to_c"]),
@@ -126,10 +143,12 @@ def calibrate(config_file: Path, *, as_json: bool, **said: Any) -> None:
         return
     click.echo(
         f"{record.name}: {len(points)} points, offset {found.offset_centi_c / 100:+.2f} °C,"
-        f" slope {found.slope:.2f}, at most {shown(found.residual_centi_c)} left;"
+        f" slope {record.slope_shown}, at most {shown(found.residual_centi_c)} left;"
         f" holds until {day(record.expires_ms)}.\n{path}\n{path.with_suffix('.svg')}\n"
         "Start the gateway again. 请重新启动网关。"
     )
+    if isinstance(estimate(3650, None, None, Instrument(record.calibration)), str):
+        click.echo("Where ambient_centi_c is not set it judges nobody. 须设 ambient_centi_c。")
 
 
 def _thermometer(settings: Settings, name: str) -> ThermometerSettings:

@@ -32,7 +32,7 @@ def drawn(record: Record) -> str:
             chart(f"{record.name}: as it shows", errors, BEFORE, "raw"),
             chart(f"after {offset:+.2f} °C", left, AFTER, "corrected"),
         ),
-        note=f"{record.method}, {len(pairs)} points, slope {record.slope:.2f}; made"
+        note=f"{record.method}, {len(pairs)} points, slope {record.slope_shown}; made"
         f" {day(record.made_ms)} (UTC) against {record.reference}; holds until"
         f" {day(record.expires_ms)}",
     )

@@ -1,8 +1,8 @@
 """From points to a correction, or to what is wrong with them.
 
 Pure. A correction is an offset and nothing else, so the estimate stays the raw value moved: a
-slope that an offset cannot mend is refused, and so is a module that shows nearly the same for
-everybody. Temperatures are hundredths of a degree Celsius.
+slope that an offset cannot mend is refused, and so are points that do not show that the module
+follows what it sees. Temperatures are hundredths of a degree Celsius.
 
 - `field`: NIM's comparison, forehead against armpit, ten people or more; each within 0.5 C.
 - `blackbody`: a source at two or three temperatures, as 35, 37 and 39 C; each within 0.3 C.
@@ -63,6 +63,8 @@ class Fit:
     offset_centi_c: int
     slope: float
     """Of the raw value over the reference: near 1, or it would have been refused."""
+    slope_margin: float
+    """Two standard errors of it, among people; a source's points have none."""
     residual_centi_c: int
     """The largest that is left after the correction."""
 
@@ -76,13 +78,14 @@ def fit(points: tuple[Point, ...], method: Method) -> Fit:
     slope, error = _slope(points)
     offset = round(fmean(one.reference_centi_c - one.raw_centi_c for one in points))
     left = [one.reference_centi_c - one.raw_centi_c - offset for one in points]
+    margin = 2 * error if rules.people else 0.0
     faults = [
-        *_slope_faults(slope, 2 * error if rules.people else 0.0),
+        *_slope_faults(slope, margin),
         *_residual_faults(left, offset, rules),
     ]
     if faults:
         raise CalibrationRefused(" ".join(faults))
-    return Fit(offset, round(slope, 3), max(map(abs, left)))
+    return Fit(offset, round(slope, 3), round(margin, 3), max(map(abs, left)))
 
 
 def _point_faults(points: tuple[Point, ...], rules: Rules) -> Iterator[str]:
@@ -138,6 +141,12 @@ def _slope_faults(slope: float, margin: float) -> Iterator[str]:
             " points."
         )
         yield f"Wrong slope: {slope:.2f} degrees a degree, and 0.8 to 1.2 is right; {hint}"
+    elif slope <= margin:
+        # 0 is within the margin: it may as well be a module that makes its values up.
+        yield (
+            f"Unsure slope: {slope:.2f} ± {margin:.2f} degrees a degree do not show that the"
+            " thermometer follows people at all; measure more people, each the same way."
+        )
 
 
 def _residual_faults(left: list[int], offset: int, rules: Rules) -> Iterator[str]:

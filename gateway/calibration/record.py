@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 
 from gateway.calibration.fit import Method
 from gateway.contract import Name
-from gateway.core.instrument import Calibration
+from gateway.core.instrument import COLDEST_CENTI_C, HOTTEST_CENTI_C, Calibration
 from gateway.errors import SettingsRefused
 
 FOLDER: Final = "calibration"
@@ -45,10 +45,11 @@ class Record(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     points: tuple[Pair, ...]
     offset_centi_c: Annotated[int, Meta(ge=-300, le=300)]
     slope: float
+    slope_margin: float = 0.0
     residual_centi_c: int
     ambient_centi_c: int | None = None
-    box_ambient_centi_c_min: int = -2000
-    box_ambient_centi_c_max: int = 5000
+    box_ambient_centi_c_min: int = COLDEST_CENTI_C
+    box_ambient_centi_c_max: int = HOTTEST_CENTI_C
 
     def __repr__(self) -> str:
         return f"Record({self.name})"  # Who made it stays out of logs.
@@ -57,6 +58,12 @@ class Record(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def name(self) -> str:
         """Name it by its device and moment, UTC."""
         return f"{self.device}-{_moment(self.made_ms):%Y%m%d-%H%M%S}"
+
+    @property
+    def slope_shown(self) -> str:
+        """Write the slope, with its margin where it has one."""
+        margin = f" ± {self.slope_margin:.2f}" if self.slope_margin else ""
+        return f"{self.slope:.2f}{margin}"
 
     @property
     def calibration(self) -> Calibration:

@@ -3,8 +3,10 @@
 A clock that is not set runs behind, never ahead: an expiry may then be told late, never early.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Final
 
 from gateway import contract
 from gateway.calibration.record import Record, newest
@@ -13,12 +15,35 @@ from gateway.contract import Entry
 from gateway.core import events
 from gateway.core.instrument import Instrument
 
+_LOG: Final = logging.getLogger(__name__)
+
+
+def fitting(
+    data_dir: Path, thermometers: Iterable[ThermometerSettings]
+) -> tuple[dict[str, Record], tuple[str, ...]]:
+    """Give each thermometer's newest record, and say which were made with another driver."""
+    found, others = dict[str, Record](), list[str]()
+    records = newest(data_dir)
+    for one in thermometers:
+        record = records.get(one.name)
+        if record is not None and record.driver == one.driver:
+            found[one.name] = record
+        elif record is not None:
+            others.append(
+                f"thermometer.{one.name}.driver = {one.driver!r}: the calibration {record.name} was"
+                f" made with {record.driver!r} and is not used; calibrate anew."
+            )
+    return found, tuple(others)
+
 
 class Instruments:
     """The gate's thermometers, as the core must know them."""
 
     def __init__(self, data_dir: Path, thermometers: Iterable[ThermometerSettings]) -> None:
-        records = newest(data_dir)
+        thermometers = tuple(thermometers)
+        records, others = fitting(data_dir, thermometers)
+        for words in others:
+            _LOG.warning("A calibration is another device's.", extra={"GATE_REASON": words})
         self._known = {one.name: (one, records.get(one.name)) for one in thermometers}
         self._told: dict[str, Instrument] = {}
 

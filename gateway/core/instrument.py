@@ -2,14 +2,17 @@
 
 Law: the estimate is the raw value plus a correction that does not depend on it: strictly
 increasing, without a step, the same for the same input. Outside the box in which the correction
-was found there is none. A module that hands out a "body temperature" of its own making cannot be
-calibrated, and says so for ever. Pure.
+was found there is none; air that nobody tells may be outside. A module that hands out a "body
+temperature" of its own making cannot be calibrated, and says so for ever. Pure.
 """
 
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 Outside: TypeAlias = Literal["colder", "hotter", "distance"]
+COLDEST_CENTI_C: Final = -2000
+HOTTEST_CENTI_C: Final = 5000
+"""What air that nobody tells may be; a calibration that was not said to end there holds so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +28,8 @@ class Calibration:
     distance_coefficient_centi_c_per_mm: float = 0.0
     """a2."""
     reference_distance_mm: int = 50
-    box_ambient_centi_c_min: int = -2000
-    box_ambient_centi_c_max: int = 5000
+    box_ambient_centi_c_min: int = COLDEST_CENTI_C
+    box_ambient_centi_c_max: int = HOTTEST_CENTI_C
     box_distance_mm_min: int = 0
     box_distance_mm_max: int = 5000
 
@@ -65,11 +68,13 @@ def estimate(
     if found is None or instrument.vendor_compensated:
         found = NO_CORRECTION
     shift = float(found.offset_centi_c)
+    coldest = COLDEST_CENTI_C if ambient_centi_c is None else ambient_centi_c
+    hottest = HOTTEST_CENTI_C if ambient_centi_c is None else ambient_centi_c
+    if coldest < found.box_ambient_centi_c_min:
+        return "colder"
+    if hottest > found.box_ambient_centi_c_max:
+        return "hotter"
     if ambient_centi_c is not None:
-        if ambient_centi_c < found.box_ambient_centi_c_min:
-            return "colder"
-        if ambient_centi_c > found.box_ambient_centi_c_max:
-            return "hotter"
         shift += found.ambient_coefficient * (found.reference_ambient_centi_c - ambient_centi_c)
     elif found.ambient_coefficient:
         return "colder"  # Ignorance never makes a reading valid.

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from nacl.public import PrivateKey
 
 from gateway import contract
 from gateway.calibration.fit import Point, fit
@@ -18,7 +19,7 @@ from gateway.calibration.record import DAY_MS, Record, newest
 from gateway.calibration.told import Instruments
 from gateway.cli import gateway
 from gateway.config import ThermometerSettings
-from gateway.core.instrument import Calibration, Instrument
+from gateway.core.instrument import Calibration, Instrument, estimate
 from gateway.errors import CalibrationRefused, SettingsRefused
 from tests.gateway.journals import open_journal, stamp
 
@@ -72,6 +73,7 @@ def test_a_field_comparison_gives_the_offset():
     found = fit(people(), "field")
     assert found.offset_centi_c == pytest.approx(90, abs=6)
     assert found.residual_centi_c <= 20
+    assert 0 < found.slope_margin < 0.2
 
 
 @pytest.mark.parametrize(
@@ -86,6 +88,7 @@ def test_a_field_comparison_gives_the_offset():
         ("half as steep", "blackbody", points((3500, 3550), (3900, 3750)), "slope: 0.50"),
         ("too steep", "blackbody", points((3500, 3400), (3900, 3900)), "slope: 1.25.*lens"),
         ("a module that makes it up", "field", people(made_up=True), "makes up a body temperature"),
+        ("people who hide it", "field", people(10, noise=90), "Unsure slope.*more people"),
         ("a spot that moved", "blackbody", points(*BLACKBODY, spread=31), "Point 3: unstable"),
         ("one slip", "field", (*people(14), Point(3650, 3460)), "Point 15 is 0.9.*again"),
         ("far off", "blackbody", points((3500, 3250), (3900, 3650)), "offset would be 2.50"),
@@ -112,6 +115,56 @@ def test_whatever_the_points_they_are_fitted_or_refused(pairs):
         found = fit(points(*pairs), "blackbody")
         assert abs(found.offset_centi_c) <= 200
         assert found.residual_centi_c <= 30
+
+
+# --- Modules that make their values up ------------------------------------------------------
+
+MODULES = {
+    "honest": lambda raw, dice: raw,
+    "keeps the decimals": lambda raw, dice: raw if raw >= 3600 else 3600 + raw % 100,
+    "rolls a die": lambda raw, dice: dice.randint(3620, 3680),
+    "halves": lambda raw, dice: 3600 + (raw - 3600) // 2,
+}
+
+
+def healthy(count, module, dice):
+    """Armpits of the healthy to a tenth, and foreheads 0.9 below that differ by 0.15 from them."""
+    bodies = [dice.gauss(36.6, 0.24) for _ in range(count)]
+    return points(*((10 * round(10 * body + dice.gauss(0, 0.5)),
+                     MODULES[module](round(100 * (body - 0.9 + dice.gauss(0, 0.15))), dice))
+                    for body in bodies))  # fmt: skip
+
+
+def accepted_pct(count, module, times=400):
+    dice, found = random.Random(f"{count} {module}"), 0
+    for _ in range(times):
+        with suppress(CalibrationRefused):
+            fit(healthy(count, module, dice), "field")
+            found += 1
+    return 100 * found / times
+
+
+@pytest.mark.parametrize(
+    ("module", "of_ten", "of_twenty"),
+    [
+        ("honest", (85, 96), (96, 100)),
+        ("keeps the decimals", (8, 20), (1, 7)),
+        ("rolls a die", (0, 6), (0, 1)),
+        ("halves", (13, 26), (1, 8)),
+    ],
+)
+def test_as_many_made_up_modules_get_through_as_the_guide_says(module, of_ten, of_twenty):
+    for count, (low, high) in ((10, of_ten), (20, of_twenty)):
+        assert low <= accepted_pct(count, module) <= high, count
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name != "honest"])
+def test_a_blackbody_finds_every_one_of_them(module):
+    for seed in range(50):
+        seen = points(*((at, MODULES[module](at, random.Random(at + seed)))
+                        for at in (3500, 3700, 3900)))  # fmt: skip
+        with pytest.raises(CalibrationRefused):
+            fit(seen, "blackbody")
 
 
 # --- The command ----------------------------------------------------------------------------
@@ -157,6 +210,7 @@ def test_points_that_were_noted_before(gate):
     done = calibrate(gate(), "--valid-days", "3", "--holds-from-c", "5", table=table)
     assert done.exit_code == 0, done.output
     assert "offset +0.32 °C" in done.stdout
+    assert "Where ambient_centi_c is not set it judges nobody" in done.stdout
     (file,) = (gate().parent / "data" / "calibration").glob("*.json")
     record = msgspec.json.decode(file.read_bytes(), type=Record)
     assert record.expires_ms - record.made_ms == 3 * DAY_MS
@@ -223,6 +277,26 @@ def test_what_cannot_be_calibrated_is_wrong_use(gate, more, name, said):
     assert said in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--holds-from-c", "30", "--holds-to-c", "10"), "it would hold nowhere"),
+        (("--holds-from-c", "10", "--holds-to-c", "10"), "it would hold nowhere"),
+        (("--holds-from-c", "nan"), "'nan' is no number"),
+        (("--holds-to-c", "nan"), "'nan' is no number"),
+        (("--ambient-c", "nan"), "'nan' is no number"),
+        (("--ambient-c", "5000"), "not in the range"),
+        (("--ambient-c=-inf",), "not in the range"),
+        (("--valid-days", "nan"), "'nan' is no number"),
+    ],
+)
+def test_an_option_that_makes_no_sense_is_wrong_use(gate, more, said):
+    done = calibrate(gate(), *more, table="reference_c,raw_c\n35,34.7\n39,38.7\n")
+    assert done.exit_code == 2, done.output
+    assert said in done.stderr
+    assert not (gate().parent / "data" / "calibration").exists()
+
+
 def test_without_a_date_nothing_is_calibrated(gate, monkeypatch):
     from gateway import clock  # noqa: PLC0415
 
@@ -259,6 +333,49 @@ def test_the_gate_loads_it_tells_the_core_and_says_when_it_expires(gate):
     (expired,) = found.news(record.expires_ms)
     assert expired.instrument.flags == ("calibration_expired",)
     assert found.news(record.expires_ms + DAY_MS) == []
+
+
+def test_a_calibration_follows_the_device_not_its_name(gate, caplog):
+    where, journal = kept(gate), open_journal()
+    other = msgspec.structs.replace(LINE, driver="optris")
+    found = Instruments(where, [other])
+    (told,) = found.news(0)
+    assert told.instrument == Instrument(), "uncalibrated, and the screen says so"
+    assert found.first_used(journal.since) == []
+    journal.close()
+    (line,) = caplog.records
+    assert "'optris'" in line.GATE_REASON
+    assert "was made with 'gy_mcu90614' and is not used" in line.GATE_REASON
+
+
+def test_checking_the_settings_says_that_a_calibration_is_another_drivers(gate):
+    kept(gate)
+    file = gate()
+    (file.parent / "seal.pub").write_bytes(bytes(PrivateKey.generate().public_key))
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace('driver = "gy_mcu90614"', 'driver = "optris"'), "utf-8")
+    done = CliRunner().invoke(gateway, ["check", "--config", str(file)])
+    assert done.exit_code == 0, done.output
+    assert "calibrate anew" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("box", "ambient", "found"),
+    [
+        ((-2000, 5000), None, 3682),
+        ((-5000, 6000), None, 3682),
+        ((500, 5000), None, "colder"),
+        ((-2000, 3000), None, "hotter"),
+        ((500, 3000), 2000, 3682),
+        ((500, 3000), 499, "colder"),
+    ],
+)
+def test_air_that_nobody_tells_may_be_outside_the_box(box, ambient, found):
+    low, high = box
+    tool = Instrument(
+        Calibration("x", 32, box_ambient_centi_c_min=low, box_ambient_centi_c_max=high)
+    )
+    assert estimate(3650, ambient, None, tool) == found
 
 
 def test_its_first_use_is_an_entry_and_who_made_it_is_sealed(gate):
