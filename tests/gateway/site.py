@@ -45,8 +45,8 @@ health_s = 1
 name = "in1"
 way = "in"
 thermometers = ["t1"]
-place = "indoors"
 ambient_centi_c = 2000
+place = "indoors"
 {lane}
 [[thermometer]]
 name = "t1"
