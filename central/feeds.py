@@ -227,10 +227,8 @@ class Book:
             content, page = _content(feed), self._pages[topic]
             stale = isinstance(feed, FeedNow) and now - page.at_s >= self.refresh_s
             if (content != page.content or stale) and now - page.at_s >= self.every_s:
-                payload = contract.encode(feed)
-                assert len(payload) <= contract.FEED_BYTES_MAX, (topic, len(payload))
                 self._pages[topic] = _Page(content, now)
-                yield topic, payload
+                yield topic, contract.encode(feed)
         for topic in [*self._pages, *self._strays]:
             if topic not in feeds:
                 self._pages.pop(topic, None)

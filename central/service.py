@@ -311,11 +311,18 @@ class Centre:
         )  # fmt: skip
         if link.connected:
             for topic, payload in self._book.due(feeds.compose(self._scopes, drawn), now):
-                link.publish(topic, payload, retain=True)
+                self._show(link, topic, payload)
             for place, command in self._asking.due(now, at_ms):
                 link.publish(contract.gate_topic(*place, "command"), command)
         self._say_health(link, drawn)
         self._keeping.tick(now, at_ms, self.inbox.put, self._backup_died)
+
+    def _show(self, link: Link, topic: str, feed: bytes) -> None:
+        """Publish a feed; one that is too long is left out, for nothing in it may end the centre."""
+        if len(feed) > contract.FEED_BYTES_MAX:
+            log.error("A feed is too long and is left out.", extra={"CENTRAL_FEED": topic})
+            feed = b""
+        link.publish(topic, feed, retain=True)
 
     def _note_hours(self, at_ms: int) -> None:
         """Write down which gates were heard in this hour, once each."""

@@ -18,9 +18,12 @@ _REF: Final = re.compile(r"([0-9a-f]{32})/([1-9][0-9]{0,12})")
 _REF_MAX: Final = 32 + 1 + 13
 _REFS: Final = 4096
 """Names kept as they were read: a passage's entries all name it."""
+_TEXT_MAX: Final = 200
+"""Characters in an alert's text: it must fit into a feed."""
 _DOUBTED: Final[dict[str, Callable[[Any], bool]]] = {
     "started": lambda body: not 0 <= body.before_last <= SEQ_MAX,
     "tombstone": lambda body: not body.first <= body.last <= SEQ_MAX,
+    "alert": lambda body: max(len(body.what), len(body.device or "")) > _TEXT_MAX,
 }
 """By kind, what the contract allows and no ledger can name."""
 

@@ -1,0 +1,91 @@
+"""The centre's loop, step by step, over a link that only writes down what is said."""
+
+import pytest
+
+from central import config, understanding
+from central.ledger import Ledger
+from central.service import Centre
+from central.subscriber import Arrived
+from gateway import contract
+from tests.central import places
+from tests.central.gates import Stream
+
+
+class Link:
+    """A link that is always there."""
+
+    def __init__(self):
+        self.connected = True
+        self.said: dict[str, bytes] = {}
+        self.acknowledged: list[Arrived] = []
+
+    def publish(self, topic, payload, *, retain=False):
+        self.said[topic] = payload
+
+    def acknowledge(self, message):
+        self.acknowledged.append(message)
+
+    def stop_listening_to_feeds(self):
+        pass
+
+
+class Room:
+    """A centre, its ledger and its link."""
+
+    def __init__(self, folder):
+        settings, site = config.read(places.settings(folder))
+        settings.ledger_path.parent.mkdir()
+        self.ledger = Ledger(settings.ledger_path, site.zone)
+        self.link = Link()
+        self.centre = Centre(settings, site, self.ledger, "boot")
+        self.now = self.centre._tick_s
+
+    def hear(self, place, word, payload, *, retained=False):
+        topic = contract.gate_topic(*place, word)
+        self.take(Arrived(topic, contract.encode(payload), retained, 1, 1))
+
+    def take(self, item):
+        self.centre._take(item, self.link)
+
+    def work(self):
+        self.centre._work(self.link)
+
+    def tick(self, after_s=10.0):
+        self.now += after_s
+        self.centre._tick(self.link, self.now)
+
+
+@pytest.fixture
+def room(tmp_path):
+    found = Room(tmp_path)
+    yield found
+    found.ledger.close()
+
+
+PLACE = ("c01", "east")
+
+
+def test_an_alert_of_endless_words_is_kept_and_harms_nobody(room):
+    gate = Stream()
+    gate.alert(what="x" * 4000)
+    room.hear(PLACE, "entries", gate.entries)
+    room.work()
+    room.tick()
+    assert contract.alarm_topic(*PLACE, "t1-device-1") not in room.link.said
+    assert room.link.said[contract.alarm_topic(*PLACE, "central-waiting")]
+    assert room.ledger.mark(gate.id).committed == 2
+
+
+def test_a_feed_that_is_too_long_is_left_out_and_said(room, monkeypatch, caplog):
+    monkeypatch.setattr(understanding, "_TEXT_MAX", 5000)
+    gate = Stream()
+    gate.alert(what="x" * 4000)
+    room.hear(PLACE, "entries", gate.entries)
+    room.work()
+    for _ in range(2):
+        room.tick()
+    assert room.link.said[contract.alarm_topic(*PLACE, "t1-device-1")] == b""
+    assert room.link.said[contract.feed_topic("total", "now")]
+    assert [one.message for one in caplog.records if one.levelname == "ERROR"] == [
+        "A feed is too long and is left out."
+    ]
