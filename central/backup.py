@@ -158,6 +158,13 @@ def marks(path: Path) -> dict[str, int]:
         return dict(db.execute("SELECT id, committed FROM stream WHERE committed > 0"))
 
 
+def knows_gates(path: Path) -> bool:
+    """Tell whether a backup can be read and knows of a gate."""
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(_open(path)) as db:
+        return db.execute("SELECT 1 FROM stream LIMIT 1").fetchone() is not None
+    return False
+
+
 def losses(path: Path) -> list[tuple[str, int, int]]:
     """Read from inside a backup what it took for lost: stream, first and last."""
     with contextlib.closing(_open(path)) as db:
@@ -180,8 +187,11 @@ def same_device(ledger: Path, directory: Path) -> bool:
 
 
 def newest_good(directory: Path) -> Path | None:
-    """Name the newest backup that checks out, for whoever must restore."""
-    for path in reversed(backups(directory)):
+    """Name the newest backup that checks out; one that knows of no gate only if there is no other.
+
+    For whoever must restore.
+    """
+    for path in sorted(backups(directory)[::-1], key=knows_gates, reverse=True):
         with contextlib.suppress(sqlite3.Error):
             check(path)
             return path

@@ -136,12 +136,17 @@ def open_ledger(settings: Settings, site: Site) -> Ledger:
     """Open the ledger; never begin an empty one where there was another."""
     directory = Path(settings.backup.directory)
     path = settings.ledger_path
-    if not path.exists() and backup.backups(directory):
+    gone = not path.exists() or path.stat().st_size == 0
+    if gone and backup.backups(directory):
         raise LedgerUnreadable(f"{path}: it is gone, but there are backups. {_restore(settings)}")
     try:
-        return Ledger(path, site.zone)
+        ledger = Ledger(path, site.zone)
     except LedgerUnreadable as error:
         raise LedgerUnreadable(f"{error}. {_restore(settings)}") from error
+    if ledger.is_empty() and any(map(backup.knows_gates, backup.backups(directory))):
+        ledger.close()
+        raise LedgerUnreadable(f"{path}: it is empty, but backups are not. {_restore(settings)}")
+    return ledger
 
 
 def _restore(settings: Settings) -> str:

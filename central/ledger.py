@@ -364,6 +364,10 @@ class Ledger:
         """The open file, for `central.reading` and the feeds, which only read."""
         return self._db
 
+    def is_empty(self) -> bool:
+        """Tell whether no gate was ever heard of."""
+        return self._db.execute("SELECT 1 FROM stream LIMIT 1").fetchone() is None
+
     def figures(
         self, day: str | None = None, compound: str | None = None, gate: str | None = None
     ) -> contract.Figures:

@@ -318,7 +318,7 @@ class Centre:
         self._keeping.tick(now, at_ms, self.inbox.put, self._backup_died)
 
     def _show(self, link: Link, topic: str, feed: bytes) -> None:
-        """Publish a feed; one that is too long is left out, for nothing in it may end the centre."""
+        """Publish a feed; one that is too long is left out: no entry may end the centre."""
         if len(feed) > contract.FEED_BYTES_MAX:
             log.error("A feed is too long and is left out.", extra={"CENTRAL_FEED": topic})
             feed = b""

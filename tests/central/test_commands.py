@@ -8,9 +8,9 @@ import pytest
 from click.testing import CliRunner
 from nacl.public import PrivateKey, SealedBox
 
-from central import config, picture
-from central.cli import main
-from central.errors import SettingsRefused
+from central import backup, config, picture
+from central.cli import main, open_ledger
+from central.errors import LedgerUnreadable, SettingsRefused
 from central.ledger import Ledger
 from gateway import contract
 from tests.central import places
@@ -223,3 +223,27 @@ def test_every_command_has_help(word):
     found = run(word, "--help")
     assert found.exit_code == 0
     assert len(found.output.splitlines()) > 4
+
+
+def test_an_empty_ledger_is_never_begun_beside_backups_that_are_not(tmp_path):
+    settings, site = config.read(places.settings(tmp_path))
+    path, folder = settings.ledger_path, Path(settings.backup.directory)
+    path.parent.mkdir()
+    ledger = open_ledger(settings, site)
+    backup.make(path, folder, 3, T0)
+    ledger.close()
+    ledger = open_ledger(settings, site)  # No gate has spoken yet: nothing is missing.
+    ledger.absorb("c01", "east", Stream().entries, T0)
+    backup.make(path, folder, 3, T0 + 1)
+    ledger.close()
+    (_, good) = backup.backups(folder)
+    path.write_bytes(b"")
+    with pytest.raises(LedgerUnreadable, match=f"it is gone, but there are backups.*cp {good} "):
+        open_ledger(settings, site)
+    assert path.read_bytes() == b""
+    path.unlink()
+    Ledger(path).close()
+    backup.make(path, folder, 3, T0 + 2)
+    with pytest.raises(LedgerUnreadable, match=f"it is empty, but backups are not.*cp {good} "):
+        open_ledger(settings, site)
+    assert backup.newest_good(folder) == good
