@@ -191,7 +191,8 @@ def newest_good(directory: Path) -> Path | None:
 
     For whoever must restore.
     """
-    for path in sorted(backups(directory)[::-1], key=knows_gates, reverse=True):
+    by_worth = sorted((knows_gates(path), path) for path in backups(directory))
+    for _, path in reversed(by_worth):
         with contextlib.suppress(sqlite3.Error):
             check(path)
             return path
