@@ -51,8 +51,11 @@ class Relay(Protocol):
     def release(self, channel: int) -> None:
         """Let the contact go."""
 
+    def hear(self, for_s: float) -> bytes:
+        """Listen for so long: a relay says nothing unasked, so what comes is another device's."""
+
     def look(self) -> None:
-        """See whether it is still there."""
+        """Ask whether it is still there, if it can be asked."""
 
     def close(self) -> None:
         """Give it back."""
@@ -126,9 +129,11 @@ class _Line:
     def release(self, channel: int) -> None:
         self._tell(Contact(channel, is_closed=False))
 
+    def hear(self, for_s: float) -> bytes:
+        return self._port.hear(for_s)
+
     def look(self) -> None:
         if not self._board.question:
-            self._port.read_chunk(0.0)  # A port that is gone says so.
             return
         self._port.flush_input()
         self._port.write(self._board.question)

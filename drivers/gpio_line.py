@@ -57,6 +57,11 @@ class _Line:
         except self._errors as error:
             raise PortLost(f"{SCHEME}{self._name} is gone ({error})") from error
 
+    def hear(self, for_s: float) -> bytes:
+        """Hear nothing: no bytes pass."""
+        del for_s
+        return b""
+
     def look(self) -> None:
         """Trust the line: a chip on the board is not unplugged."""
 

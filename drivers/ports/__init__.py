@@ -11,6 +11,7 @@ descriptor is None by then). All four become one PortLost.
 
 import errno
 import termios
+from time import monotonic  # noqa: TID251 - a port is an edge: it is listened to for so long.
 from typing import Final
 
 import serial
@@ -21,6 +22,8 @@ __all__ = ["Port", "open_port"]
 
 LOST: Final = (serial.SerialException, OSError, termios.error, TypeError)
 CHUNK_BYTES_MAX: Final = 4096
+HEARD_BYTES_MAX: Final = 16_384
+TURN_S: Final = 0.05
 
 if __name__ not in serial.protocol_handler_packages:
     serial.protocol_handler_packages.append(__name__)
@@ -49,6 +52,16 @@ class Port:
         except LOST as error:
             raise self._lost(error) from error
         return self._without_echo(first + more)
+
+    def hear(self, for_s: float) -> bytes:
+        """Listen for so long and take all that comes, up to a bound; raises PortLost."""
+        heard, until_s = bytearray(), monotonic() + for_s
+        while len(heard) < HEARD_BYTES_MAX:
+            left_s = until_s - monotonic()
+            heard += self.read_chunk(max(0.0, min(TURN_S, left_s)))
+            if left_s <= 0:
+                break
+        return bytes(heard)
 
     def write(self, request: bytes) -> None:
         """Send a poll; raises PortLost."""

@@ -4,29 +4,33 @@ Law: a pulse is a contact pressed and let go; nothing here closes a barrier. It 
 for 3 s after it was ordered, lives in memory only, and is never repeated, be it after a restart or
 after a plug that went while it was told: the first thing that an opened relay is told is to let go,
 in case somebody died with it pressed.
-Two orders for one lane at the same time are one pulse. What cannot be done is said, and the guard
-uses the barrier's own button.
+Two orders for one lane at the same time are one pulse. A line on which another device speaks is
+told nothing. What cannot be done is said, and the guard uses the barrier's own button.
 """
 
 import logging
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from math import inf
 from time import monotonic  # noqa: TID251 - the edge: a pulse has a length and expires.
 from typing import Final
 
 from drivers.barrier import Barrier, Relay, Wiring
 from drivers.driver import load
 from drivers.errors import PortLost, PortRefused, RelaySilent
+from gateway.devices.hearing import LISTEN_S, STREAM_BYTES_MIN, recognise
 from gateway.devices.hubs import Hubs
-from gateway.devices.lines import OK, Verdict
+from gateway.devices.lines import OK, OTHER, Verdict
 from gateway.devices.port_thread import PortThread, Sink, Threads
 from gateway.devices.tables import BarrierSettings
 
 EXPIRES_S: Final = 3.0
 """After this a pulse is for somebody who is no longer there."""
 LOOK_S: Final = 2.0
-"""How often a relay is looked at while nothing is to be done."""
+"""How often a relay that answers is asked while nothing is to be done."""
+HEAR_S: Final = 0.25
+"""How often its line is listened to: a port that went with its hub must be missed in time."""
 RETRY_S: Final = 0.1
 """Between tries while an order waits."""
 SILENT: Final = Verdict("faulty", "no_echo")
@@ -139,17 +143,31 @@ class BarrierThread(PortThread):
 
     def _work(self, relay: Relay) -> None:
         self._pressed = dict.fromkeys(self._channels, 0.0)
+        if self._hears_another(relay, LISTEN_S):
+            return
         self._let_go(relay, monotonic())
+        looked_s = -inf
         while not self._stop.is_set():
+            if self._hears_another(relay, 0.0):
+                return
             self._press(relay)
             now = self.beat_s = monotonic()
             self._let_go(relay, now)
-            if not self._pressed:
+            if not self._pressed and now - looked_s >= LOOK_S:
                 relay.look()
+                looked_s = now
             self._told_s = now
             self._say(OK)
             self._wait(now)
-        self._let_go(relay, float("inf"))
+        self._let_go(relay, inf)
+
+    def _hears_another(self, relay: Relay, for_s: float) -> bool:
+        """Say so if another device speaks here: what a relay is told may set something on it."""
+        said = relay.hear(for_s)
+        if len(said) < STREAM_BYTES_MIN:
+            return False
+        self._say(OTHER, heard=",".join(sorted(recognise(said))))
+        return True
 
     def _press(self, relay: Relay) -> None:
         self._expire()
@@ -192,7 +210,7 @@ class BarrierThread(PortThread):
             )
 
     def _wait(self, now: float) -> None:
-        until_s = min([now + LOOK_S, *self._pressed.values()])
+        until_s = min([now + HEAR_S, *self._pressed.values()])
         with self._news:
             if not self._ordered and not self._stop.is_set():
                 self._news.wait(max(0.0, until_s - now))

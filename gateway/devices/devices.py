@@ -19,9 +19,9 @@ from drivers.ports import Port, open_port
 from drivers.reader import Reader
 from drivers.thermometer import Thermometer
 from gateway.devices.ears import Ear, ThermometerEar
-from gateway.devices.hearing import recognise
+from gateway.devices.hearing import LISTEN_S, is_stranger, recognise
 from gateway.devices.hubs import Hubs
-from gateway.devices.lines import OK, PATIENCE, SLIPS, LineWatch, Patience, Verdict
+from gateway.devices.lines import OK, OTHER, PATIENCE, SLIPS, LineWatch, Patience, Verdict
 from gateway.devices.port_thread import PortThread, Sink, Threads
 
 QUIET_S: Final = 0.04
@@ -112,7 +112,13 @@ class SerialDevice(PortThread):
 
     def _listen(self, port: Port) -> None:
         driver = self._driver
+        # Before anything is asked: what sets nothing on this device may on another.
+        said = port.hear(LISTEN_S) if driver.polls else b""
+        if driver.polls and is_stranger(driver, said):
+            self._say(OTHER, heard=",".join(sorted(recognise(said))))
+            return
         decoder, watch = Decoder(driver), self._watch(monotonic())
+        self._take(decoder, watch, said, monotonic())
         polling = Polling(decoder)
         wait_s = min(QUIET_S, driver.poll_s / 2) if driver.polls else QUIET_S
         answer_s = driver.answer_s if isinstance(driver, Reader) else 0.0
@@ -136,6 +142,8 @@ class SerialDevice(PortThread):
             verdict = watch.judge(now)
             if verdict is not None and verdict != self._verdict:
                 self._judged(verdict)
+                if driver.polls and self._verdict == OTHER:
+                    return
 
     def _take(self, decoder: Decoder[Any], watch: LineWatch, chunk: bytes, heard_s: float) -> None:
         framed, accepted, refused = decoder.bytes_framed, 0, 0
@@ -173,5 +181,5 @@ class SerialDevice(PortThread):
         if verdict.reason == "wrong_baud":
             heard = recognise(b"".join(self._recent), self._baud) - {self.line.driver}
             if heard:
-                verdict = Verdict("faulty", "other_device")
+                verdict = OTHER
         self._say(verdict, heard=",".join(sorted(heard)))

@@ -15,6 +15,10 @@ FRAMES_MIN: Final = 3
 """Frames that must be believed: a sum alone lets one in 256 wrong ones through."""
 ODDS_MAX: Final = 1 / 128
 """A wire that believes more of what is random is known by nobody's listening."""
+LISTEN_S: Final = 1.0
+"""Who is only ever asked, or told, is listened for first: who speaks by itself is another."""
+STREAM_BYTES_MIN: Final = 10
+"""More than a relay's answer that comes late, less than most say in a second by themselves."""
 
 
 @cache
@@ -39,6 +43,11 @@ def recognise(data: bytes, baud: int | None = None) -> set[str]:
         for name, driver in speaking().items()
         if baud in {None, driver.baud} and frames_in(driver, data) >= FRAMES_MIN
     }
+
+
+def is_stranger(driver: Driver[Any], said: bytes) -> bool:
+    """Say whether bytes that came unasked are another device's than one that waits to be asked."""
+    return len(said) >= STREAM_BYTES_MIN and not frames_in(driver, said)
 
 
 def frames_in(driver: Driver[Any], data: bytes) -> int:

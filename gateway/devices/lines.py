@@ -53,6 +53,7 @@ class Verdict(NamedTuple):
 
 
 OK: Final = Verdict("ok", "")
+OTHER: Final = Verdict("faulty", "other_device")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from gateway.devices import barrier
 from gateway.devices.tables import BarrierSettings
 from tests.drivers.lines import WAIT_S, Wire
 from tests.drivers.running import PULSE_S
+from tests.drivers.test_wires import FRAME, states
 
 LCUS = declared("lcus", Barrier)
 COIL = declared("modbus_coil", Barrier)
@@ -238,9 +239,60 @@ def test_nothing_a_relay_is_told_closes_a_barrier(driver):
     told = {board.write_frame(Contact(1, is_closed=closed)) for closed in (True, False)}
     relay = board.connect(board, Wiring(f"sim://{driver}", 9600, "8N1"))
     acts = {name for name in dir(relay) if not name.startswith("_")}
-    assert acts == {"press", "release", "look", "close"}
+    assert acts == {"press", "release", "hear", "look", "close"}
     assert len(told) == 2
     relay.close()
+
+
+@pytest.mark.parametrize("driver", ["lcus", "modbus_coil"])
+def test_f24_another_device_on_a_relays_port_is_said_and_told_nothing(
+    driver, heard, relay, caplog, tmp_path
+):
+    """F24: two CH340 plugs that were swapped; when the relay is back it opens."""
+    link = tmp_path / "relay"
+    thermometer, wire = Wire(), Wire()
+    link.symlink_to(thermometer.path)
+    thermometer.talk(lambda: FRAME, 0.1)
+    with caplog.at_level("WARNING"):
+        barriers = relay(driver, str(link))
+        heard.wait(reached("faulty", "other_device"))
+    assert [one.GATE_HEARD for one in caplog.records if "swapped" in one.message] == ["gy_mcu90614"]
+    barriers.pulse("in1", time.monotonic())
+    until(lambda: barriers.health()[0].refusals == {"expired": 1})
+    assert thermometer.receive() == b""
+    board = Board(declared(driver, Barrier), wire)
+    link.unlink()
+    link.symlink_to(wire.path)
+    thermometer.unplug()
+    heard.wait(reached("ok"))
+    barriers.pulse("in1", time.monotonic())
+    board.until(lambda told: told[-2:] == [(1, True), (1, False)])
+    wire.unplug()
+
+
+def test_another_device_on_a_line_that_never_was_lost_is_told_nothing_more(heard, relay):
+    """Behind a serial server a plug is another's without our losing the port."""
+    wire = Wire()
+    relay("lcus", wire.path)
+    heard.wait(reached("ok"))
+    wire.receive()
+    wire.talk(lambda: FRAME, 0.1)
+    heard.wait(reached("faulty", "other_device"))
+    assert wire.receive() == b""
+    wire.unplug()
+
+
+def test_some_noise_on_a_relays_line_does_not_keep_a_barrier_shut(heard, relay):
+    wire = Wire()
+    board = Board(LCUS, wire)
+    wire.send(b"\x00\xff\x00")
+    barriers = relay("lcus", wire.path)
+    heard.wait(reached("ok"))
+    wire.send(b"\xff")
+    barriers.pulse("in1", time.monotonic())
+    board.until(lambda told: told[-2:] == [(1, True), (1, False)])
+    assert ("faulty", "other_device") not in states(heard.events, "b1")
+    wire.unplug()
 
 
 def test_an_unplugged_relay_is_said_and_opened_again(heard, relay, tmp_path):

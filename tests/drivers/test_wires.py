@@ -220,6 +220,32 @@ def test_two_plugs_that_were_swapped_are_said(heard, listening, caplog):
     wire.unplug()
 
 
+@pytest.mark.parametrize("driver", ["e1_32x32", "optris", "calex_pyrominibus"])
+def test_f24_who_speaks_in_the_place_of_one_that_is_asked_is_asked_nothing(
+    driver, heard, listening, caplog
+):
+    """F24: a poll that sets nothing on its own device may on another; once alone, it is asked."""
+    wire = Wire()
+    wire.talk(lambda: FRAME, 0.1)
+    with caplog.at_level("WARNING"):
+        listening(Line("t1", driver, wire.path))
+        heard.wait(reached("t1", "faulty", "other_device"))
+    assert [one.GATE_HEARD for one in caplog.records] == ["gy_mcu90614"]
+    assert wire.receive() == b""
+    wire.hush()
+    heard.wait(reached("t1", "silent", "no_bytes"))
+    assert wire.receive().startswith(declared(driver, Thermometer).polls[0])
+    wire.unplug()
+
+
+def test_a_pass_that_is_shown_before_its_reader_was_ever_asked_is_read(heard, listening, tmp_path):
+    file = tmp_path / "x.capture"
+    file.write_text(f"0.3 {b'PASS-00017342'.hex()}0d\n900 00\n")
+    listening(reader(f"replay://{file}", "gm65"))
+    heard.wait(passes)
+    assert passes(heard.events) == [("code", "PASS-00017342", "")]
+
+
 def test_every_model_that_speaks_by_itself_is_recognised_and_noise_is_nobody():
     import random  # noqa: PLC0415
 
