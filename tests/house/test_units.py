@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import tomllib
 
 import pytest
 
@@ -105,6 +106,19 @@ def test_users_and_folders_are_those_the_units_name():
                 assert f"u {value} " in users
             if key == "LoadCredential":
                 assert value.split(":")[1] in folders
+
+
+def test_the_centre_may_write_its_backups_and_their_folder_is_made():
+    """Else each backup fails, and no gate may ever delete."""
+    example = tomllib.loads((ROOT / "systemd" / "central.example.toml").read_text())
+    directory = example["backup"]["directory"]
+    unit = settings("gatepost-central.service")
+    writable = {f"/var/lib/{v}" for k, v in unit if k == "StateDirectory"}
+    writable |= {v.removeprefix("-") for k, v in unit if k == "ReadWritePaths"}
+    assert directory in writable
+    folders = (ROOT / "systemd" / "gatepost.tmpfiles.conf").read_text().splitlines()
+    made = [line.split() for line in folders if line.startswith("d ")]
+    assert ["d", directory, "0750", "gatepost-central", "gatepost-central", "-"] in made
 
 
 @needs_systemd
