@@ -11,7 +11,7 @@ A line, and the template that reads it:
 - {object}, {ambient}: degrees Celsius with up to four decimals, cut off to hundredths; both must
   be there, since a sensor whose own temperature nobody knows cannot be told to be warming
 - {}: anything; all else stands for itself; blanks at both ends of the line do not count
-- a line that is not so, and one longer than the template can be, is refused as a whole
+- a line that is not so, and one longer than the template can be, is refused as a whole, to its end
 
 There is no checksum: a value counts only when another of the two before it, at most 0.30 degrees
 away, agrees. A sketch of your own should rather speak the checked lines of mcu_bridge.py.
@@ -49,7 +49,9 @@ class Template:
     """The order of the two values."""
 
     def read_frame(self, frame: bytes) -> Sample | Refusal:
-        """Read a line: header, range, in that order."""
+        """Read a line: length, header, range, in that order."""
+        if not frame.endswith((b"\r", b"\n")):
+            return Refusal.LENGTH
         line = self.pattern.fullmatch(frame.decode("latin-1").strip())
         if line is None:
             return Refusal.HEADER

@@ -58,8 +58,10 @@ class _Headed(Plain):
         return tuple(places)
 
 
+ENDS: Final = b"\r\n"
 LINE: Final = re.compile(rb"[\r\n]*[^\r\n]+[\r\n]")
 """A line's end is either of CR and LF; what is left of the last one's stands before it."""
+_ENDLESS: Final = re.compile(rb"[\r\n]*[^\r\n]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +151,12 @@ class Line(Plain):
 
     Either of CR and LF ends it, so that losing one of them joins no two lines; what is left of
     an end stands before the next line. Nothing is looked for inside a refused line: the tail of a
-    number is a number too.
+    number is a number too. A buffer that begins with `longest` bytes and no line in them is inside
+    a longer one: of that so many bytes are always kept, until its end has come.
     """
 
     longest: int
-    """Bytes, ends included; longer lines are refused in pieces of this length."""
+    """Bytes, ends included; longer lines are refused."""
 
     def seek(self, buffer: bytearray) -> int:
         """Begin where the bytes begin."""
@@ -165,15 +168,24 @@ class Line(Plain):
         text = LINE.match(buffer, 0, self.longest)
         if text is not None:
             return text.end()
-        return self.longest if len(buffer) >= self.longest else None
+        over = len(buffer) - self.longest
+        if over <= 0:
+            return None
+        if not buffer[: self.longest].strip(ENDS):
+            return self.longest
+        endless = _ENDLESS.match(buffer)
+        assert endless is not None
+        if endless.end() < len(buffer):
+            return endless.end()
+        return over if over >= self.longest // 8 else None
 
     def given_up(self, refused: bytes) -> int:
         """Give up the line, but not its end: the next one needs none of its own then."""
-        return max(1, len(refused.rstrip(b"\r\n")))
+        return len(refused.rstrip(ENDS)) or len(refused)
 
     def free(self, frame: bytes) -> Sequence[int]:
         """Name all but the end."""
-        return range(len(frame.rstrip(b"\r\n")))
+        return range(len(frame.rstrip(ENDS)))
 
 
 def _length(answer: bytes) -> Refusal:
