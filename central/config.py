@@ -24,7 +24,7 @@ Filled = Annotated[str, Meta(min_length=1)]
 Seconds = Annotated[float, Meta(ge=0.2, le=86_400)]
 S = TypeVar("S", bound=Struct)
 SHOWN_MAX: Final = 80
-_SECRET: Final = re.compile(r"pass|secret|token|key|url", re.IGNORECASE)
+_SECRET: Final = re.compile(r"pass(?!age)|secret|token|key|url", re.IGNORECASE)
 
 
 class Names(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

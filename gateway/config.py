@@ -41,7 +41,7 @@ from gateway.errors import SecretMissing, SettingsRefused
 Words = Annotated[str, Meta(min_length=1, max_length=60)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 SHOWN_MAX: Final = 80
-_SECRET: Final = re.compile(r"pass|secret|token|key|url", re.IGNORECASE)
+_SECRET: Final = re.compile(r"pass(?!age)|secret|token|key|url", re.IGNORECASE)
 
 
 def _screening() -> type[Struct]:

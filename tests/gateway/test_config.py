@@ -90,6 +90,8 @@ def test_a_good_file_is_understood():
         ('way = "out"', 'way = "out"\ntakes_temperature = true', "no thermometer"),
         ("zone = [[0.1, 0.4], [0.9, 0.4], [0.9, 1.0], [0.1, 1.0]]", "zone = [[0, 0]]", "corners"),
         ("[0.9, 1.0]", "[0.9, 1.5]", "1.5"),
+        ('way = "in"', 'way = "in"\npassage_wait_s = 0.5', "passage_wait_s = 0.5: "),
+        ("[seal]", 'pass = "secret"\n[seal]', "broker.pass: no such setting"),
         ("gy_mcu90614", "gy_mcu90615", "gy_mcu90615"),
         ("gy_mcu90614", "gy_mcu90640", "an array finds the face and does not decide fever"),
         ('compound = "c01"', 'compound = "c01', "no TOML"),
