@@ -23,6 +23,7 @@ def draw(
     at_ms: int,
     *,
     hearing: Hearing,
+    now: float,
     heard_s: float,
     own: Iterable[Alarm] = (),
 ) -> feeds.Picture:
@@ -32,12 +33,11 @@ def draw(
     counted = {one for found in days.values() for one in found}
     heard_hours, heard_days = _heard(db, calendar, day, counted)
     places = hearing.places()
-    spoken = {place for place in places if hearing.of(place).last_ms}
-    heard_ms = int(heard_s * 1000)
+    spoken = {place for place in places if hearing.of(place).last_s is not None}
     return feeds.Picture(
         at_ms=at_ms, day=day, hour=hour,
         hours=_hours(db, day), days=days, late=_late(db),
-        heard_now=frozenset(place for place in places if hearing.now(place, at_ms, heard_ms)),
+        heard_now=frozenset(place for place in places if hearing.heard(place, now, heard_s)),
         heard_ever=frozenset(spoken | _ever(db)),
         heard_hours=heard_hours, heard_days=heard_days,
         unknown_day=_numbers(db, "counter", f"sum(passages) FILTER (WHERE day = '{UNKNOWN}')"),

@@ -73,8 +73,10 @@ class Centre:
         self._noted: set[tuple[str, str, int]] = set()
         self._holding: dict[str, int] = {}
         """Conditions of central itself, and since when they hold."""
+        self._silent: dict[Place, int] = {}
+        """Gates that are silent, and since when."""
         self._started_ms = clock.at_ms()
-        now = clock.now_s()
+        now = self._started_s = clock.now_s()
         self._keeping = Keeping(settings, ledger, now)
         self._asking = Asking(ledger.db)
         self._tick_s = self._ticked_s = self._retry_s = now
@@ -207,7 +209,7 @@ class Centre:
             found.update({mark.stream: mark for mark in absorbed.marks})
         for place, hello in hellos:
             marks = self._ledger.hello(*place, hello, at_ms)
-            self._hearing.hello(place, hello.held)
+            self._hearing.hello(place, hello)
             answers.setdefault(place, {}).update({mark.stream: mark for mark in marks})
         for place, named in answers.items():
             self._hearing.committed(place, named.values())
@@ -228,18 +230,18 @@ class Centre:
                 self._refuse(message, str(fault), at_ms)
                 continue
             place = (compound, gate)
-            came_ms = message.at_ms or at_ms
+            came_s = clock.now_s() if message.came_s is None else message.came_s
             match said:
                 case Parcel():
-                    self._hearing.spoke(place, came_ms)
+                    self._hearing.spoke(place, came_s)
                     parcels.append((message, said))
                 case Hello():
-                    self._hearing.spoke(place, came_ms)
+                    self._hearing.spoke(place, came_s)
                     hellos.append((place, said))
                 case Status():
-                    self._hearing.status(place, said, came_ms, retained=message.retained)
+                    self._hearing.status(place, said, came_s, retained=message.retained)
                 case Health():
-                    self._hearing.health(place, said, came_ms, retained=message.retained)
+                    self._hearing.health(place, said, came_s, retained=message.retained)
         return parcels, hellos
 
     def _absorb_parcels(
@@ -304,10 +306,10 @@ class Centre:
         if self._feeds_heard_s is not None and now >= self._feeds_heard_s:
             self._feeds_heard_s = None
             link.stop_listening_to_feeds()
-        self._note_hours(at_ms)
+        self._note_hours(now, at_ms)
         drawn = picture.draw(
-            self._ledger.db, self._ledger.calendar, at_ms, hearing=self._hearing,
-            heard_s=self._settings.feeds.heard_s, own=list(self._own_alarms(at_ms)),
+            self._ledger.db, self._ledger.calendar, at_ms, hearing=self._hearing, now=now,
+            heard_s=self._settings.feeds.heard_s, own=list(self._own_alarms(now, at_ms)),
         )  # fmt: skip
         if link.connected:
             for topic, payload in self._book.due(feeds.compose(self._scopes, drawn), now):
@@ -324,13 +326,13 @@ class Centre:
             feed = b""
         link.publish(topic, feed, retain=True)
 
-    def _note_hours(self, at_ms: int) -> None:
+    def _note_hours(self, now: float, at_ms: int) -> None:
         """Write down which gates were heard in this hour, once each."""
-        heard_ms = int(self._settings.feeds.heard_s * 1000)
+        heard_s = self._settings.feeds.heard_s
         fresh = {
             (*place, at_ms // 3_600_000)
             for place in self._hearing.places()
-            if self._hearing.now(place, at_ms, heard_ms)
+            if self._hearing.heard(place, now, heard_s)
         } - self._noted
         try:
             self._ledger.heard(fresh)
@@ -338,18 +340,18 @@ class Centre:
             return  # The next tick tries again; the absorbing loop says it loudly.
         self._noted |= fresh
 
-    def _own_alarms(self, at_ms: int) -> Iterator[Alarm]:
-        silent_ms = int(self._settings.feeds.silent_s * 1000)
-        silent = {
-            place: (self._hearing.of(place).last_ms or self._started_ms) + silent_ms
+    def _own_alarms(self, now: float, at_ms: int) -> Iterator[Alarm]:
+        silent_s = self._settings.feeds.silent_s
+        self._silent = {
+            place: self._silent.get(place, at_ms)
             for place in self._site.gates
+            if now > (self._hearing.of(place).last_s or self._started_s) + silent_s
         }
-        silent = {place: since for place, since in silent.items() if at_ms > since}
-        yield from alarms.of_silence(silent, len(self._site.gates))
+        yield from alarms.of_silence(self._silent, len(self._site.gates))
         for place in self._hearing.places():
             if place not in self._site.gates:
                 yield alarms.of_condition("unexpected", *place, self._started_ms)
-        if self._keeping.overdue(clock.now_s()):
+        if self._keeping.overdue(now):
             self._holding.setdefault("backup", at_ms)
         else:
             self._holding.pop("backup", None)

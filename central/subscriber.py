@@ -53,8 +53,8 @@ class Arrived:
     mid: int
     turn: int
     """Which connection it came by."""
-    at_ms: int = 0
-    """When it came: a message that must wait in hand says nothing new of its gate; 0: just now."""
+    came_s: float | None = None
+    """When it came, None for just now: what had to wait in hand says nothing new of its gate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,11 +227,11 @@ class Link:
     @_reported
     def _on_message(self, _: Any, __: Any, message: mqtt.MQTTMessage) -> None:
         mid = message.mid if message.qos else 0
-        at_ms = clock.at_ms()
+        came_s = clock.now_s()
         retained, body = bool(message.retain), bytes(message.payload)
         if message.topic == ECHO and not retained:
-            self._sign_s = clock.now_s()
-        self.inbox.put(Arrived(message.topic, body, retained, mid, self._turn, at_ms))
+            self._sign_s = came_s
+        self.inbox.put(Arrived(message.topic, body, retained, mid, self._turn, came_s))
 
     @_reported
     def _on_subscribe(self, _: Any, __: Any, ___: Any, codes: list[ReasonCode], *____: Any) -> None:

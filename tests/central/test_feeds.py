@@ -24,12 +24,16 @@ def ledger():
     found.close()
 
 
+NOTHING = contract.Hello(v=1, boot="b")
+
+
 def draw(ledger, hearing=None, at_ms=NOW, own=()):
     return picture.draw(
         ledger.db,
         ledger.calendar,
         at_ms,
         hearing=hearing or Hearing(),
+        now=1000.0,
         heard_s=150.0,
         own=own,
     )
@@ -61,7 +65,8 @@ def test_no_data_is_never_zero(ledger):
 
 def test_a_gate_that_is_there_and_counted_nothing_says_zero(ledger):
     hearing = Hearing()
-    hearing.spoke(("c01", "east"), NOW - 1000)
+    hearing.spoke(("c01", "east"), 999.0)
+    hearing.hello(("c01", "east"), NOTHING)
     ledger.heard([("c01", "east", NOW // HOUR_MS)])
     composed = feeds.compose(SCOPES, draw(ledger, hearing))
     assert now(composed, "gate/c01/east").figures == contract.Figures()
@@ -244,23 +249,24 @@ def test_centrals_own_alarms_name_the_gate_they_concern(ledger):
 
 def test_a_retained_word_is_as_old_as_it_says():
     hearing, place = Hearing(), ("c01", "east")
+    hearing.hello(place, NOTHING)
     status = contract.Status(v=1, online=True, boot="b", at_ms=NOW - 10**6, version="1")
-    hearing.status(place, status, NOW, retained=True)
-    assert not hearing.now(place, NOW, 150_000)
-    hearing.status(place, status, NOW, retained=False)
-    assert hearing.now(place, NOW, 150_000)
+    hearing.status(place, status, 0.0, retained=True)
+    assert not hearing.heard(place, 0.0, 150.0)
+    hearing.status(place, status, 0.0, retained=False)
+    assert hearing.heard(place, 0.0, 150.0)
     gone = msgspec.structs.replace(status, online=False)
-    hearing.status(place, gone, NOW + 1, retained=False)
-    assert not hearing.now(place, NOW + 1, 150_000)
-    hearing.spoke(place, NOW + 2)
-    assert hearing.now(place, NOW + 2, 150_000)
-    assert not hearing.now(place, NOW + 150_003, 150_000)
+    hearing.status(place, gone, 0.1, retained=False)
+    assert not hearing.heard(place, 0.1, 150.0)
+    hearing.spoke(place, 0.2)
+    assert hearing.heard(place, 0.2, 150.0)
+    assert not hearing.heard(place, 150.3, 150.0)
 
 
 def test_a_gates_waiting_entries_are_told(ledger):
     hearing, place = Hearing(), ("c01", "east")
     health = contract.Health(v=1, boot="b", at_ms=NOW, clock="ntp", version="1", waiting=17)
-    hearing.health(place, health, NOW, retained=False)
+    hearing.health(place, health, 1000.0, retained=False)
     assert now(feeds.compose(SCOPES, draw(ledger, hearing)), "office/shizhong").waiting == 17
 
 
@@ -269,5 +275,5 @@ def test_what_a_gates_card_does_not_take_waits_too(ledger):
     health = contract.Health(
         v=1, boot="b", at_ms=NOW, clock="ntp", version="1", waiting=2, not_recorded=20
     )
-    hearing.health(place, health, NOW, retained=False)
+    hearing.health(place, health, 1000.0, retained=False)
     assert now(feeds.compose(SCOPES, draw(ledger, hearing)), "office/shizhong").waiting == 22

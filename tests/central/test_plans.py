@@ -42,7 +42,7 @@ def test_every_index_of_the_ledger_is_used_by_what_the_centre_asks(tmp_path):
     ledger.hello("c01", "east", Hello(v=1, boot="b", lost=(lost,)), T0)
     asking.ask(tmp_path / "ledger.db", ("c01", "east"), "t1-device-1", "duty", T0)
     list(Asking(ledger.db).due(0.0, T0))
-    drawn = picture.draw(ledger.db, ledger.calendar, T0, hearing=Hearing(), heard_s=1.0)
+    drawn = picture.draw(ledger.db, ledger.calendar, T0, hearing=Hearing(), now=0.0, heard_s=1.0)
     feeds.compose(feeds.scopes(site), drawn)
     ledger._count_waiting()
     ledger.db.set_trace_callback(None)

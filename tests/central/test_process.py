@@ -58,6 +58,7 @@ def test_from_a_gate_to_the_wall(central, client):
     client.send(gate, "status", contract.encode(
         Status(v=1, online=True, boot="b", at_ms=1, version="1")
     ), retain=True)  # fmt: skip
+    client.send(gate, "hello", contract.encode(Hello(v=1, boot="b")))
     alarm = contract.alarm_topic("c01", "east", "t1-device-1")
     wait_for(lambda: client.retained.get(alarm), what="the alarm")
     assert client.mark(gate) == contract.Mark(stream=gate.id, committed=0, safe=0)

@@ -2,13 +2,14 @@
 
 import pytest
 
-from central import config, understanding
+from central import clock, config, understanding
 from central.ledger import Ledger
 from central.service import Centre
 from central.subscriber import Arrived
 from gateway import contract
+from gateway.contract import FeedNow, Health, Held, Hello
 from tests.central import places
-from tests.central.gates import Stream
+from tests.central.gates import T0, Stream
 
 
 class Link:
@@ -50,6 +51,9 @@ class Room:
     def work(self):
         self.centre._work(self.link)
 
+    def feed(self, scope="gate/c01/east"):
+        return contract.decode(self.link.said[contract.feed_topic(scope, "now")], FeedNow)
+
     def tick(self, after_s=10.0):
         self.now += after_s
         self.centre._tick(self.link, self.now)
@@ -89,3 +93,31 @@ def test_a_feed_that_is_too_long_is_left_out_and_said(room, monkeypatch, caplog)
     assert [one.message for one in caplog.records if one.levelname == "ERROR"] == [
         "A feed is too long and is left out."
     ]
+
+
+def test_a_silent_gate_is_silent_though_the_centres_clock_was_set_back(room, monkeypatch):
+    monkeypatch.setattr(clock, "at_ms", lambda: T0)
+    room.hear(PLACE, "hello", Hello(v=1, boot="b"))
+    room.work()
+    room.tick()
+    assert room.feed().gates_heard == 1
+    monkeypatch.setattr(clock, "at_ms", lambda: T0 - 3 * 3_600_000)
+    room.tick(15.0)
+    assert room.feed().gates_heard == 0
+    assert contract.alarm_topic("central", "central", "central-silent-together") in room.link.said
+
+
+def test_a_restored_centre_calls_no_gate_complete_before_its_hello(room):
+    gate = Stream()
+    gate.passage()
+    room.ledger.absorb(*PLACE, gate.entries[:3], T0)
+    well = Health(v=1, boot="b", at_ms=T0, clock="ntp", version="1", waiting=0)
+    room.hear(PLACE, "health", well)
+    room.work()
+    room.tick()
+    assert room.feed().gates_heard == 0
+    held = (Held(stream=gate.id, first=1, last=gate.last),)
+    room.hear(PLACE, "hello", Hello(v=1, boot="b", held=held))
+    room.work()
+    room.tick()
+    assert (room.feed().gates_heard, room.feed().waiting) == (1, 3)

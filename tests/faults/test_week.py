@@ -93,7 +93,7 @@ def _deliver(out, gate, uplink, ledger, at_ms, now_s, order):
 
 def days_of(ledger):
     drawn = picture.draw(
-        ledger.db, ledger.calendar, BACK_MS, hearing=Hearing(), heard_s=150.0, own=()
+        ledger.db, ledger.calendar, BACK_MS, hearing=Hearing(), now=0.0, heard_s=150.0, own=()
     )
     composed = feeds.compose(feeds.scopes(SITE), drawn)
     return composed[contract.feed_topic("total", "days")].days

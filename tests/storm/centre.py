@@ -144,7 +144,7 @@ class House(Mortal):
         """Take a message in."""
         if self.centre is None or session != self._site.broker.centre_session:
             return
-        arrived = Arrived(topic, payload, retained, 1, session, self._site.at_ms())
+        arrived = Arrived(topic, payload, retained, 1, session, self._site.clock.now)
         self.centre._take(arrived, self)
         if self.centre._in_hand and not self._working:
             self._working = True

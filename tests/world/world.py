@@ -281,7 +281,7 @@ class World:
         assert ledger is not None
         at_ms = EPOCH_MS + round(self.clock.now * 1000)
         drawn = picture.draw(
-            ledger.db, ledger.calendar, at_ms, hearing=hearing.Hearing(), heard_s=60.0
+            ledger.db, ledger.calendar, at_ms, hearing=hearing.Hearing(), now=0.0, heard_s=60.0
         )
         composed = feeds.compose(feeds.scopes(site_of()), drawn)
         return {topic: contract.encode(feed) for topic, feed in composed.items()}
