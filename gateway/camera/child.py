@@ -254,8 +254,9 @@ def main() -> None:
     """Take orders from standard input, and tell on what was standard output."""
     pipe = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
-    # Ctrl-C goes to the whole group; the gateway ends this process itself.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A stop goes to the whole group; the gateway ends this process itself, and kills what hangs.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     with contextlib.suppress(OSError):  # A unit's filter may refuse it: then without.
         os.nice(NICENESS)
     # Its last words go into the gateway's log: where it died, and nothing of whose plate.

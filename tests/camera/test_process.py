@@ -132,6 +132,22 @@ def test_a_hung_process_is_killed(folder, heard, watching):
         os.kill(hung, 0)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_that_all_of_the_service_hears_is_no_death_of_the_camera(
+    folder, heard, watching, number
+):
+    """systemd and a terminal signal the whole group; the process ends with its input alone."""
+    folder.lay(draw(where="empty"))
+    running = watching(folder.url)
+    heard.wait(stated("ok"))
+    child = running.child_id
+    os.kill(child, number)
+    folder.lay(draw(TEXTS[0], 1, "zone"))
+    heard.wait(came(VehicleSeen))
+    assert running.child_id == child
+    assert stated("ok")(heard.events)
+
+
 def test_a_folder_that_is_gone_is_said_and_found_again(folder, heard, watching):
     folder.lay(draw(where="empty"))
     running = watching(folder.url)

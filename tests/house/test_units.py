@@ -85,6 +85,11 @@ def test_the_gateway_may_use_serial_lines_and_cameras_only():
     assert ("DevicePolicy", "closed") in settings("gatepost-gateway.service")
 
 
+def test_a_stop_is_told_to_the_gateway_alone():
+    """Else the camera process dies before it, and that is recorded as a camera lost."""
+    assert ("KillMode", "mixed") in settings("gatepost-gateway.service")
+
+
 def test_only_the_vault_is_given_the_private_key():
     for unit in UNITS:
         given = [v for k, v in settings(unit.name) if k == "LoadCredential"]
