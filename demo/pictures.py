@@ -70,9 +70,8 @@ class Scenes:
 
     def _laid(self, path: Path) -> Picture:
         """Lay a real frame into the empty scene, as large as it fits: a camera's size is fixed."""
-        found = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
-        if found is None:
-            raise ValueError(f"{path} is no picture")
+        found = load(path)
+        assert found is not None, path
         width, height = self._size
         scale = min(1.0, width / found.shape[1], height / found.shape[0])
         shrunk = cv2.resize(found, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
@@ -83,10 +82,18 @@ class Scenes:
 
 
 def find_pictures(folder: Path) -> tuple[Path, ...]:
-    """List the pictures of a folder."""
+    """List what should be the pictures of a folder."""
     return tuple(
         sorted(p for p in folder.iterdir() if p.suffix.lower() in {".jpg", ".jpeg", ".png"})
     )
+
+
+def load(path: Path) -> Picture | None:
+    """Read a picture from its file; None when it is none."""
+    try:
+        return cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    except (OSError, cv2.error):  # The second: of a file that is empty.
+        return None
 
 
 def _shots(picture: Picture) -> Shots:

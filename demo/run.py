@@ -49,7 +49,9 @@ class Wishes:
     as_json: bool
     gates: int
     every_s: float
-    pictures: Path | None
+    pictures: tuple[Path, ...]
+    labels: dict[str, str]
+    """What stands on the plates in them, by file name."""
     broker: str | None
     websockets: str | None
     keep: Path | None
@@ -122,14 +124,13 @@ class Demo:
         return site
 
     def _spec(self, site: Site) -> Spec:
-        pictures = self._wishes.pictures
         return Spec(
             seed=self._wishes.seed,
             every_s=self._wishes.every_s,
             truth=str(site.folder / "truth.jsonl"),
             gates=tuple(gate_spec(site, gate) for gate in site.gates),
-            pictures=str(pictures.resolve()) if pictures else None,
-            labels=settings.labels(pictures) if pictures else {},
+            pictures=tuple(str(path.resolve()) for path in self._wishes.pictures),
+            labels=self._wishes.labels,
         )
 
     def _start(self, site: Site, children: Children) -> Child:

@@ -2,13 +2,14 @@
 
 import csv
 import json
+import re
 import secrets
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from nacl.public import PrivateKey
 
@@ -33,6 +34,8 @@ SUMMARY_WAIT_S: Final = 30.0
 def site(folder: Path, *, gates: int, broker: str, websockets: str) -> Site:
     """Choose the site's gates: the first of the example site's compounds, a gate each."""
     where = urlsplit(broker)
+    named, _, place = where.netloc.rpartition("@")
+    username, _, password = (unquote(word) for word in named.partition(":"))
     found = tomllib.loads(EXAMPLE_SITE.read_text(encoding="utf-8"))["compound"][:gates]
     return Site(
         folder=folder,
@@ -47,12 +50,25 @@ def site(folder: Path, *, gates: int, broker: str, websockets: str) -> Site:
             )
             for number, compound in enumerate(found)
         ),
-        broker=f"mqtt://{where.hostname}:{where.port or 1883}",
+        broker=f"mqtt://{place}",
         websockets=websockets,
         central_port=free_port(),
-        username=where.username,
-        password=where.password,
+        username=username or None,
+        password=password or None,
     )
+
+
+def check_address(url: str, *schemes: str) -> None:
+    """See that a broker may be there; raises ValueError, without what may be a password."""
+    try:
+        where = urlsplit(url)
+        port = where.port
+    except ValueError:
+        raise ValueError("a port from 1 to 65535 is wanted, and a host before it") from None
+    if where.scheme not in schemes or not where.hostname or port == 0 or re.search(r"\s", url):
+        raise ValueError(f"{schemes[0]}://HOST:PORT is wanted")
+    if where.query or where.fragment or (where.path.strip("/") and "mqtt" in schemes):
+        raise ValueError("nothing may follow the port")
 
 
 def write(site: Site) -> None:
@@ -192,12 +208,15 @@ def _q(value: object) -> str:
 
 
 def labels(pictures: Path) -> dict[str, str]:
-    """Read what stands on the plates of real frames, where an index says it."""
+    """Read what stands on the plates of real frames, where an index says it; raises ValueError."""
     index = pictures / "index.csv"
     if not index.exists():
         return {}
-    with index.open(encoding="utf-8", newline="") as rows:
-        return {Path(row["file"]).name: row["label"] for row in csv.DictReader(rows)}
+    with index.open(encoding="utf-8", newline="") as lines:
+        rows = csv.DictReader(lines, restval="")
+        if not {"file", "label"} <= set(rows.fieldnames or ()):
+            raise ValueError("index.csv has no columns `file` and `label`")
+        return {Path(row["file"]).name: row["label"] for row in rows if row["label"]}
 
 
 def journals(site: Site) -> dict[str, Path]:

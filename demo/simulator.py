@@ -23,7 +23,7 @@ import msgspec
 from demo.devices import CameraFolder, SerialThermometer
 from demo.guard import Lane, Outcome, Until, play
 from demo.page import GuardsPage
-from demo.pictures import Scenes, find_pictures
+from demo.pictures import Scenes
 from demo.plan import TEMPERATURE_DRIVER
 from demo.traffic import Visit, visits
 
@@ -56,7 +56,7 @@ class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     truth: str
     """A file to which each visit is written: what it truly was."""
     gates: tuple[GateSpec, ...]
-    pictures: str | None = None
+    pictures: tuple[str, ...] = ()
     labels: dict[str, str] = {}
     """What stands on the plates of real frames, by file name."""
 
@@ -105,7 +105,7 @@ class Simulator:
         self._cameras: list[CameraFolder] = []
         self._thermometers: list[SerialThermometer] = []
         self._pages: list[GuardsPage] = []
-        pictures = find_pictures(Path(spec.pictures)) if spec.pictures else ()
+        pictures = tuple(map(Path, spec.pictures))
         self._posts = [post for gate in spec.gates for post in self._build(gate, pictures)]
 
     def go(self, now: float) -> None:
