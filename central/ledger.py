@@ -253,7 +253,8 @@ class Ledger:
             (*row, *_place(parcel)),
         ).rowcount
         detail = "another entry has this name already"
-        self._noticing.trouble("conflict", stream.id, fresh.seq, _place(parcel), detail, arrived_ms)
+        note = self._noticing.trouble if kept else self._noticing.still
+        note("conflict", stream.id, fresh.seq, _place(parcel), detail, arrived_ms)
         return kept
 
     def _set_aside(self, stream: Stream, seq: int) -> None:
@@ -299,9 +300,9 @@ class Ledger:
     def _lose(self, stream: Stream, first: int, last: int, reason: str, arrived_ms: int) -> None:
         if not 1 <= first <= last <= SEQ_MAX:
             return
-        if self._streams.lose(stream, first, last, reason, arrived_ms):
-            detail = f"{first} to {last}: {reason}"
-            self._noticing.trouble("lost", stream.id, first, stream.place, detail, arrived_ms)
+        for low, high in self._streams.lose(stream, first, last, reason, arrived_ms):
+            detail = f"{low} to {high}: {reason}"
+            self._noticing.trouble("lost", stream.id, low, stream.place, detail, arrived_ms)
 
     def mark(self, stream: str) -> Mark:
         """Tell how far a stream has come; nothing is safe that this ledger does not hold, too."""

@@ -1,7 +1,8 @@
 """Notices what follows from an entry beside the counters: alerts, forks, breaks, wrong topics.
 
-Runs inside the ledger's transaction. Whatever is wrong is written down once by what, stream and
-sequence, and stays until somebody has seen it; none of it changes a count.
+Runs inside the ledger's transaction. Whatever is wrong is written down by what, stream and
+sequence, and stays until somebody has seen it; what comes of it anew must be seen anew. None of it
+changes a count.
 """
 
 import hashlib
@@ -95,8 +96,9 @@ class Noticing:
     def fork(self, stream: Stream, arrived_ms: int) -> None:
         """Note a stream that went on after its successor began."""
         if stream.named_last is not None and stream.top > stream.named_last:
-            detail = f"holds {stream.top}, its successor names {stream.named_last} as its last"
-            self.trouble("fork", stream.id, 0, stream.place, detail, arrived_ms)
+            first = stream.named_last + 1
+            detail = f"holds {first} and more, its successor names {stream.named_last} as its last"
+            self.still("fork", stream.id, first, stream.place, detail, arrived_ms)
 
     def starts(self, understood: Iterable[Understood], arrived_ms: int) -> None:
         """Note a stream that another place's topic has named before its start came."""
@@ -111,7 +113,7 @@ class Noticing:
         self.fork(stream, arrived_ms)
         if stream.place != topic:
             detail = f"its start names {stream.compound}/{stream.gate}"
-            self.trouble("place", stream.id, 0, topic, detail, arrived_ms)
+            self.still("place", stream.id, 0, topic, detail, arrived_ms)
 
     def chain(self, stream: Stream, topic: Place, fresh: list[Fresh], arrived_ms: int) -> None:
         """Compare each fresh entry with its neighbours; `stream.top` is still that of before."""
@@ -146,10 +148,14 @@ class Noticing:
 
     def refuse(self, topic: Place, reason: str, payload: bytes, arrived_ms: int) -> None:
         """Keep what could not be read at all."""
+        digest = hashlib.sha256(payload).digest()
+        again = "UPDATE refused SET times = times + 1 WHERE digest = ?"
+        if self._db.execute(again, (digest,)).rowcount:
+            self.still("refused", "", 0, topic, reason, arrived_ms)
+            return
         self._db.execute(
-            "INSERT INTO refused VALUES (?, ?, ?, 'entries', ?, ?, 1, ?)"
-            " ON CONFLICT DO UPDATE SET times = times + 1",
-            (hashlib.sha256(payload).digest(), *topic, reason, payload, arrived_ms),
+            "INSERT INTO refused VALUES (?, ?, ?, 'entries', ?, ?, 1, ?)",
+            (digest, *topic, reason, payload, arrived_ms),
         )
         self._db.execute(
             "DELETE FROM refused WHERE digest IN (SELECT digest FROM refused"
@@ -161,7 +167,18 @@ class Noticing:
     def trouble(  # noqa: PLR0917 - a row of the table.
         self, what: str, stream: str, seq: int, place: tuple[str, str], detail: str, at_ms: int
     ) -> None:
-        """Write a trouble down, once."""
+        """Write a trouble down; one that was seen and comes anew must be seen anew."""
+        self._db.execute(
+            "INSERT INTO trouble VALUES (?, ?, ?, ?, ?, ?, ?, NULL) ON CONFLICT DO UPDATE SET"
+            " detail = excluded.detail, acknowledged_by = NULL, arrived_ms ="
+            " CASE WHEN acknowledged_by IS NULL THEN arrived_ms ELSE excluded.arrived_ms END",
+            (what, stream, seq, *place, detail, at_ms),
+        )
+
+    def still(  # noqa: PLR0917 - a row of the table.
+        self, what: str, stream: str, seq: int, place: tuple[str, str], detail: str, at_ms: int
+    ) -> None:
+        """Write a trouble down once, though it shows again and again."""
         self._db.execute(
             "INSERT OR IGNORE INTO trouble VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
             (what, stream, seq, *place, detail, at_ms),

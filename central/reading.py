@@ -142,7 +142,7 @@ def summary(db: sqlite3.Connection) -> dict[str, Any]:
         "missing": sum(hole["entries"] for hole in holes(db)),
         "not_understood": one("SELECT count(*) FROM entry WHERE understood = 0"),
         "refused": one("SELECT coalesce(sum(times), 0) FROM refused"),
-        "forks": one("SELECT count(*) FROM trouble WHERE what = 'fork'"),
+        "forks": one("SELECT count(DISTINCT stream) FROM trouble WHERE what = 'fork'"),
         "chain_breaks": one("SELECT count(*) FROM trouble WHERE what = 'chain'"),
     }
 

@@ -131,21 +131,22 @@ class Streams:
             (stream.committed, stream.top, stream.cover_from_ms, stream.cover_to_ms, stream.number),
         )
 
-    def lose(self, stream: Stream, first: int, last: int, reason: str, arrived_ms: int) -> int:
-        """Fill with LOST what of a range the ledger does not hold; return how many that is."""
-        added = 0
-        for low, high in list(spans.holes(stream.filled, first, last)):
+    def lose(
+        self, stream: Stream, first: int, last: int, reason: str, arrived_ms: int
+    ) -> list[spans.Span]:
+        """Fill with LOST what of a range the ledger does not hold; give what that is."""
+        holes = list(spans.holes(stream.filled, first, last))
+        for low, high in holes:
             self._db.execute(
                 "INSERT INTO lost VALUES (?, ?, ?, ?, ?)",
                 (stream.number, low, high, reason, arrived_ms),
             )
             spans.add(stream.lost, low, high)
             spans.add(stream.filled, low, high)
-            added += high - low + 1
-        if added:
+        if holes:
             stream.committed = spans.contiguous(stream.filled)
             self.save(stream)
-        return added
+        return holes
 
     def found_again(self, stream: Stream, seq: int) -> None:
         """Take a late arrival out of the LOST range that it was in."""

@@ -5,7 +5,7 @@ import sqlite3
 import msgspec
 import pytest
 
-from central import aggregate, reading, understanding
+from central import aggregate, picture, reading, understanding
 from central.arrivals import Parcel
 from central.errors import LedgerUnreadable, LedgerUnwritable
 from central.ledger import Ledger
@@ -216,6 +216,51 @@ def test_what_a_gate_no_longer_holds_below_its_range_is_lost(ledger):
     hello = Hello(v=1, boot="b", held=(Held(stream=gate.id, first=101, last=200),))
     assert ledger.hello("c01", "east", hello, NOW)[0].committed == 100
     assert reading.summary(ledger.db)["lost"] == 100
+
+
+def seen(ledger):
+    """Give what is alarmed, and acknowledge it."""
+    found = sorted(what for what, *_ in picture.troubles(ledger.db))
+    for what in found:
+        reading.acknowledge(ledger.path, ("c01", "east"), what, "duty")
+    return found
+
+
+def test_what_was_acknowledged_is_alarmed_anew_when_more_is_lost(ledger):
+    def lose(last):
+        lost = Lost(stream="5e" * 16, first=1, last=last, reason="disk bound")
+        ledger.hello("c01", "east", Hello(v=1, boot="b", lost=(lost,)), NOW)
+
+    lose(50)
+    assert seen(ledger) == ["lost"]
+    lose(50)
+    assert seen(ledger) == []
+    lose(350)
+    assert seen(ledger) == ["lost"]
+    details = ledger.db.execute("SELECT seq, detail FROM trouble ORDER BY seq").fetchall()
+    assert [tuple(row) for row in details] == [
+        (1, "1 to 50: disk bound"), (51, "51 to 350: disk bound"),
+    ]  # fmt: skip
+
+
+def test_what_was_acknowledged_is_alarmed_anew_when_it_comes_again(ledger):
+    card = Stream()
+    card.passage()
+    take(ledger, card)
+    for copies in ([], ["fork"], ["fork"]):
+        take(ledger, Stream(before=card))
+        assert seen(ledger) == copies
+    for _ in range(2):
+        card.passage()
+        take(ledger, card)
+        assert seen(ledger) == (["fork"] if card.last == 11 else []), "it goes on: that is known"
+    for payload, alarmed in ((b"one", ["refused"]), (b"one", []), (b"two", ["refused"])):
+        ledger.refuse("c01", "east", "not an array", payload, NOW)
+        assert seen(ledger) == alarmed
+    for kind, alarmed in (("closed", ["conflict"]), ("closed", []), ("plate", ["conflict"])):
+        take(ledger, card, [changed(card.entries[1], kind=kind)])
+        assert seen(ledger) == alarmed
+    assert reading.summary(ledger.db)["forks"] == 1
 
 
 def test_a_tombstone_is_lost_too(ledger):
