@@ -7,6 +7,7 @@ are never in the TOML: it names files, or credentials that systemd hands over.
 import errno
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import MISSING, fields
 from pathlib import Path
@@ -37,10 +38,18 @@ from gateway.devices.tables import (
     wired_faults,
 )
 from gateway.errors import SecretMissing, SettingsRefused
+from gateway.plates.grammar import PROVINCES
 
-Words = Annotated[str, Meta(min_length=1, max_length=60)]
+Words = Annotated[str, Meta(pattern=r"\S", max_length=60)]
+Filled = Annotated[str, Meta(min_length=1)]
 Share = Annotated[float, Meta(ge=0, le=1)]
+Corners = tuple[tuple[Share, Share], ...]
+AREA_MIN: Final = 1e-4
+"""Of a picture: less is not 100 pixels."""
 SHOWN_MAX: Final = 80
+ENTRY_BYTES_MIN: Final = 100
+"""No entry takes less in the journal: two hashes, and a body."""
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SECRET: Final = re.compile(r"pass(?!age)|secret|token|key|url", re.IGNORECASE)
 
 
@@ -80,12 +89,12 @@ class Broker(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     url: str
     """`mqtt://HOST:PORT`, or `mqtts://HOST:PORT` for TLS."""
-    username: str | None = None
-    password_credential: str | None = None
-    password_file: str | None = None
-    ca_file: str | None = None
-    cert_file: str | None = None
-    key_file: str | None = None
+    username: Filled | None = None
+    password_credential: Filled | None = None
+    password_file: Filled | None = None
+    ca_file: Filled | None = None
+    cert_file: Filled | None = None
+    key_file: Filled | None = None
     keepalive_s: Annotated[int, Meta(ge=5, le=120)] = 15
     reconnect_s_max: Annotated[float, Meta(ge=1, le=600)] = 60.0
 
@@ -108,14 +117,14 @@ class Broker(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class SealSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """To whom personal data is sealed."""
 
-    public_key_file: str
+    public_key_file: Filled
 
 
 class DeskSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """With what the desk is encrypted; neither: a key that a power cut destroys."""
 
-    key_credential: str | None = None
-    key_file: str | None = None
+    key_credential: Filled | None = None
+    key_file: Filled | None = None
 
 
 class ScreenSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -123,7 +132,7 @@ class ScreenSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     listen: str = "127.0.0.1:8480"
     language: Literal["zh", "en"] = "zh"
-    home_province: Annotated[str, Meta(max_length=1)] = ""
+    home_province: str = ""
 
     @property
     def host(self) -> str:
@@ -155,7 +164,7 @@ class LaneSettings(LaneWires, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Whether vehicles' heaters warm faces; unset: in every lane but a `foot` lane."""
     sunlit: bool = False
     """People come here out of the sun: whoever is near the threshold waits in the shade first."""
-    zone: tuple[tuple[Share, Share], ...] = ()
+    zone: Corners = ()
     """The stop zone in the camera's picture: corners from 0,0 (top left) to 1,1."""
 
 
@@ -170,17 +179,17 @@ class CameraSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """One camera."""
 
     name: Name
-    source: Annotated[str, Meta(min_length=1)]
+    source: Filled
     reads_max: Annotated[int, Meta(ge=1, le=100)] = 8
     """Plate readings a track, at most."""
     approach: Literal["top", "bottom", "left", "right"] = "top"
     """The side of the picture from which vehicles come; who leaves by it has turned."""
     parked_s: Annotated[float, Meta(ge=60, le=86_400)] = 1800.0
     """What has not moved for so long is part of the scene."""
-    region: tuple[tuple[Share, Share], ...] = ()
+    region: Corners = ()
     """Where plates are read, as a zone is drawn; the camera's own time and name lie outside."""
-    password_credential: str | None = None
-    password_file: str | None = None
+    password_credential: Filled | None = None
+    password_file: Filled | None = None
     """The password that belongs to the name in the source, as in rtsp://NAME@HOST/PATH."""
 
 
@@ -224,7 +233,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     compound: Name
     gate: Name
     names: Names
-    data_dir: Annotated[str, Meta(min_length=1)]
+    data_dir: Filled
     time_zone: str = "Asia/Shanghai"
     """Whose midnight ends the day that the guard's page counts."""
     clock: Literal["kernel", "host"] = "kernel"
@@ -299,8 +308,8 @@ def parse(text: str) -> Settings:
         raw = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SettingsRefused(f"This is no TOML: {error}.") from error
-    for key in _nul_bytes(raw, ""):
-        raise SettingsRefused(f"{key}: it holds a NUL byte, which no name or path may.")
+    for key in _control_characters(raw, ""):
+        raise SettingsRefused(f"{key}: it holds a control character, which no name or path may.")
     try:
         settings = msgspec.convert(raw, Settings)
     except msgspec.ValidationError as error:
@@ -335,15 +344,15 @@ def _shown(key: str, value: Any) -> str:
     return f" = {text}" if len(text) <= SHOWN_MAX else f" = {text[:SHOWN_MAX]}..."
 
 
-def _nul_bytes(value: Any, key: str) -> Iterable[str]:
-    """Find strings that no system call takes."""
+def _control_characters(value: Any, key: str) -> Iterable[str]:
+    """Find strings that no system call, no log line or no topic takes."""
     if isinstance(value, dict):
         for name, inner in value.items():
-            yield from _nul_bytes(inner, f"{key}.{name}".lstrip("."))
+            yield from _control_characters(inner, f"{key}.{name}".lstrip("."))
     elif isinstance(value, list):
         for inner in value:
-            yield from _nul_bytes(inner, key)
-    elif isinstance(value, str) and "\0" in value:
+            yield from _control_characters(inner, key)
+    elif isinstance(value, str) and _CONTROL.search(value):
         yield key
 
 
@@ -353,6 +362,7 @@ def _faults(settings: Settings) -> Iterable[str]:
     yield from _name_faults(settings)
     yield from wired_faults(settings.wired)
     yield from _lane_faults(settings)
+    yield from _picture_faults(settings)
     yield from shared_faults({lane.name: lane for lane in settings.lane})
     try:
         _ = settings.zone
@@ -364,6 +374,11 @@ def _faults(settings: Settings) -> Iterable[str]:
             yield f"screening.{low} = {one!r}: it is above {high} = {other!r}."
     if settings.uplink.patience_s > settings.uplink.patience_s_max:
         yield f"uplink.patience_s = {settings.uplink.patience_s!r}: it is above patience_s_max."
+    kept, mb_max = settings.retention.entries_min, settings.retention.journal_mb_max
+    if kept * ENTRY_BYTES_MIN > mb_max * 2**20:
+        yield f"retention.entries_min = {kept}: so many do not fit into journal_mb_max = {mb_max}."
+    if settings.desk.key_credential and settings.desk.key_file:
+        yield "desk.key_file: key_credential is set too; keep one."
 
 
 def _broker_faults(broker: Broker) -> Iterable[str]:
@@ -378,9 +393,14 @@ def _broker_faults(broker: Broker) -> Iterable[str]:
         return
     if parts.username or parts.password:
         yield "broker.url: it holds a name or password; use username and password_credential."
-    elif parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname or port == 0:
+    elif (
+        parts.scheme not in {"mqtt", "mqtts"}
+        or not parts.hostname
+        or port == 0
+        or re.search(r"\s", broker.url)
+    ):
         yield f"broker.url = {broker.url!r}: mqtt://HOST:PORT or mqtts://HOST:PORT is wanted."
-    elif parts.path not in {"", "/"} or parts.query:
+    elif parts.path not in {"", "/"} or parts.query or parts.fragment:
         yield f"broker.url = {broker.url!r}: nothing may follow the port."
     if broker.password_credential and broker.password_file:
         yield "broker.password_file: password_credential is set too; keep one."
@@ -396,6 +416,12 @@ def _screen_faults(screen: ScreenSettings) -> Iterable[str]:
     port = screen.listen.rpartition(":")[2]
     if not re.fullmatch("[0-9]{1,5}", port) or int(port) > 65535:
         yield f"screen.listen = {screen.listen!r}: a port from 0 to 65535 is wanted."
+
+    if screen.home_province not in {"", *PROVINCES}:
+        yield (
+            f"screen.home_province = {screen.home_province!r}: a province is wanted as on plates,"
+            " such as 鲁."
+        )
 
 
 def _name_faults(settings: Settings) -> Iterable[str]:
@@ -416,8 +442,10 @@ def _lane_faults(settings: Settings) -> Iterable[str]:
             if name not in cameras:
                 there = ", ".join(sorted(cameras)) or "none"
                 yield f"lane.{lane.name}.cameras = {name!r}: no such device; there are: {there}."
-        if lane.zone and len(lane.zone) < 3:
-            yield f"lane.{lane.name}.zone: a zone has three corners or more."
+        for word, named_there in (("thermometers", lane.thermometers), ("cameras", lane.cameras)):
+            for name, times in Counter(named_there).items():
+                if times > 1:
+                    yield f"lane.{lane.name}.{word} = {name!r}: it is named {times} times."
         if lane.takes_temperature and not lane.thermometers:
             yield f"lane.{lane.name}.takes_temperature = true: the lane has no thermometer."
         known_drivers = names(Thermometer)
@@ -431,9 +459,32 @@ def _lane_faults(settings: Settings) -> Iterable[str]:
     there_are = cameras | {device.name for table in wired.values() for device in table}
     for name in sorted(there_are - used):
         yield f"device {name!r}: no lane uses it."
-    for camera in settings.camera:
-        if camera.region and len(camera.region) < 3:
-            yield f"camera.{camera.name}.region: a region has three corners or more."
+
+
+def _picture_faults(settings: Settings) -> Iterable[str]:
+    seen: dict[tuple[str, Corners], str] = {}
+    for lane in settings.lane:
+        yield from _corner_faults(f"lane.{lane.name}.zone", lane.zone)
+        if lane.zone and not lane.cameras:
+            yield f"lane.{lane.name}.zone: the lane has no camera."
+        for camera in lane.cameras:
+            other = seen.setdefault((camera, lane.zone), lane.name)
+            if other != lane.name:
+                yield f"lane.{lane.name}.zone: in camera {camera} it is {other}'s zone, too."
+    for one in settings.camera:
+        yield from _corner_faults(f"camera.{one.name}.region", one.region)
+        if one.password_credential and one.password_file:
+            yield f"camera.{one.name}.password_file: password_credential is set too; keep one."
+
+
+def _corner_faults(key: str, corners: Corners) -> Iterable[str]:
+    if not corners:
+        return
+    if len(corners) < 3:
+        yield f"{key}: three corners or more are wanted."
+    turns = zip(corners, corners[1:] + corners[:1], strict=True)
+    if abs(sum(x * down - right * y for (x, y), (right, down) in turns)) / 2 < AREA_MIN:
+        yield f"{key}: its corners enclose nothing; name them in turn, once round it."
 
 
 def camera_password(camera: CameraSettings) -> str:

@@ -210,6 +210,7 @@ ORDERED: Final = (
     ("near_mm", "far_mm"),
     ("plateau_samples_min", "plateau_samples_max"),
     ("plateau_samples_min", "accepted_samples_min"),
+    ("accepted_span_s_min", "window_s_max"),
 )
 """The first of each pair is never above the second."""
 

@@ -9,6 +9,7 @@ from gateway.core import limits
 from gateway.core.limits import Limits
 from gateway.errors import SecretMissing, SettingsRefused
 
+ZONE = "[[0.1, 0.4], [0.9, 0.4], [0.9, 1.0], [0.1, 1.0]]"
 GOOD = """
 compound = "c01"
 gate = "east"
@@ -73,7 +74,7 @@ def test_a_good_file_is_understood():
         ("mqtts://broker.example:8884", "mqtts://me:secret@broker", "password_credential"),
         ("mqtts://broker.example:8884", "mqtts://broker:99999", "range"),
         ("mqtts://broker.example:8884", "mqtts://me:secret@[broker", "username"),
-        ("/etc/gatepost/seal.pub", "/etc/\\u0000", "seal.public_key_file: it holds a NUL byte"),
+        ("/etc/gatepost/seal.pub", "/etc/\\u0000", "seal.public_key_file: it holds a control char"),
         ("[seal]", '[screen]\nlisten = "127.0.0.1:²"\n[seal]', "a port from 0 to 65535"),
         (
             "[seal]",
@@ -90,6 +91,45 @@ def test_a_good_file_is_understood():
         ('way = "out"', 'way = "out"\ntakes_temperature = true', "no thermometer"),
         ("zone = [[0.1, 0.4], [0.9, 0.4], [0.9, 1.0], [0.1, 1.0]]", "zone = [[0, 0]]", "corners"),
         ("[0.9, 1.0]", "[0.9, 1.5]", "1.5"),
+        (
+            "[0.9, 1.0], [0.1, 1.0]]",
+            "[0.1, 1.0], [0.9, 1.0]]",
+            "lane.in1.zone: its corners enclose",
+        ),
+        ("folder:///", 'x"\nregion = [[0, 0], [1, 1], [0.5, 0.5]]\n#', "cam1.region: its corners"),
+        ('way = "out"', 'way = "out"\nzone = [[0, 0], [1, 0], [1, 1]]', "lane.out1.zone: the lane"),
+        ('way = "out"', f'way = "out"\ncameras = ["cam1"]\nzone = {ZONE}', "it is in1's zone, too"),
+        ('thermometers = ["t1"]', 'thermometers = ["t1", "t1"]', "'t1': it is named 2 times"),
+        ('cameras = ["cam1"]', 'cameras = ["cam1", "cam1"]', "'cam1': it is named 2 times"),
+        ('gate = "east"', 'gate = "east\\n"', "gate: it holds a control character"),
+        ('"东门"', '"\\u0007"', "names.zh: it holds a control character"),
+        ('"东门"', '" "', "names.zh = ' '"),
+        ('username = "gate-c01-east"', 'username = ""', "broker.username = ''"),
+        ('username = "gate-c01-east"', 'password_file = ""', "broker.password_file: Expected"),
+        ("broker.example:8884", "bro ker", "mqtts://HOST:PORT is wanted"),
+        ("broker.example:8884", "broker#x", "nothing may follow the port"),
+        (
+            "[seal]",
+            '[desk]\nkey_file = "x"\nkey_credential = "x"\n[seal]',
+            "desk.key_file: key_cred",
+        ),
+        (
+            "folder:///",
+            'x"\npassword_file = "x"\npassword_credential = "x"\n#',
+            "cam1.password_file",
+        ),
+        ("[seal]", '[screen]\nhome_province = "A"\n[seal]', "screen.home_province = 'A'"),
+        ("[seal]", '[screen]\nhome_province = " "\n[seal]', "screen.home_province = ' '"),
+        (
+            "[seal]",
+            "[screening]\naccepted_span_s_min = 10\nwindow_s_max = 0.5\n[seal]",
+            "accepted_span_s_min = 10.0: it is above window_s_max = 0.5",
+        ),
+        (
+            "[seal]",
+            "[retention]\nentries_min = 1000000\njournal_mb_max = 8\n[seal]",
+            "retention.entries_min = 1000000: so many do not fit into journal_mb_max = 8",
+        ),
         ('way = "in"', 'way = "in"\npassage_wait_s = 0.5', "passage_wait_s = 0.5: "),
         ("[seal]", 'pass = "secret"\n[seal]', "broker.pass: no such setting"),
         ("gy_mcu90614", "gy_mcu90615", "gy_mcu90615"),
