@@ -16,14 +16,16 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec import Meta, Struct
 
+from central.alarms import CENTRAL
 from central.errors import SettingsRefused
 from gateway.contract import Name
 
-Words = Annotated[str, Meta(min_length=1, max_length=60)]
+Words = Annotated[str, Meta(pattern=r"\S", max_length=60)]
 Filled = Annotated[str, Meta(min_length=1)]
 Seconds = Annotated[float, Meta(ge=0.2, le=86_400)]
 S = TypeVar("S", bound=Struct)
 SHOWN_MAX: Final = 80
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SECRET: Final = re.compile(r"pass(?!age)|secret|token|key|url", re.IGNORECASE)
 
 
@@ -94,12 +96,12 @@ class Broker(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`mqtt://HOST:PORT`, or `mqtts://HOST:PORT` for TLS."""
     websockets_url: Filled
     """What the wall page connects to, `ws://` or `wss://`, as seen from a browser."""
-    username: str | None = None
-    password_credential: str | None = None
-    password_file: str | None = None
-    ca_file: str | None = None
-    cert_file: str | None = None
-    key_file: str | None = None
+    username: Filled | None = None
+    password_credential: Filled | None = None
+    password_file: Filled | None = None
+    ca_file: Filled | None = None
+    cert_file: Filled | None = None
+    key_file: Filled | None = None
     keepalive_s: Annotated[int, Meta(ge=5, le=120)] = 15
     reconnect_s_max: Annotated[float, Meta(ge=1, le=600)] = 30.0
 
@@ -169,10 +171,10 @@ class Retention(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class VaultSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The vault's key and tables: its own user may read them, `central run` never does."""
 
-    private_key_file: str | None = None
-    private_key_credential: str | None = None
-    table_key_file: str | None = None
-    table_key_credential: str | None = None
+    private_key_file: Filled | None = None
+    private_key_credential: Filled | None = None
+    table_key_file: Filled | None = None
+    table_key_credential: Filled | None = None
     database: Filled
     every_s: Annotated[float, Meta(ge=0.2, le=3600)] = 5.0
 
@@ -223,8 +225,10 @@ def _read(path: Path, shape: type[S]) -> S:
         raw = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SettingsRefused(f"{path}: it is no TOML: {error}.") from error
-    for key in _nul_bytes(raw, ""):
-        raise SettingsRefused(f"{path}: {key}: it holds a NUL byte, which no name or path may.")
+    for key in _control_characters(raw, ""):
+        raise SettingsRefused(
+            f"{path}: {key}: it holds a control character, which no name or path may."
+        )
     try:
         return msgspec.convert(raw, shape)
     except msgspec.ValidationError as error:
@@ -256,15 +260,15 @@ def _shown(key: str, value: Any) -> str:
     return f" = {text}" if len(text) <= SHOWN_MAX else f" = {text[:SHOWN_MAX]}..."
 
 
-def _nul_bytes(value: Any, key: str) -> Iterable[str]:
-    """Find strings that no system call takes."""
+def _control_characters(value: Any, key: str) -> Iterable[str]:
+    """Find strings that no system call, no log line or no topic takes."""
     if isinstance(value, dict):
         for name, inner in value.items():
-            yield from _nul_bytes(inner, f"{key}.{name}".lstrip("."))
+            yield from _control_characters(inner, f"{key}.{name}".lstrip("."))
     elif isinstance(value, list):
         for inner in value:
-            yield from _nul_bytes(inner, key)
-    elif isinstance(value, str) and "\0" in value:
+            yield from _control_characters(inner, key)
+    elif isinstance(value, str) and _CONTROL.search(value):
         yield key
 
 
@@ -280,17 +284,25 @@ def _faults(settings: Settings) -> Iterable[str]:
         )
     if settings.feeds.silent_s < settings.feeds.heard_s:
         yield f"feeds.silent_s = {settings.feeds.silent_s!r}: it is below feeds.heard_s."
+    if settings.feeds.refresh_s < settings.feeds.every_s:
+        yield f"feeds.refresh_s = {settings.feeds.refresh_s!r}: it is below feeds.every_s."
     if Path(settings.backup.directory).resolve() == Path(settings.data_dir).resolve():
         yield f"backup.directory = {settings.backup.directory!r}: it is data_dir itself."
     if settings.vault:
-        yield from _vault_faults(settings.vault)
+        yield from _vault_faults(settings.vault, settings.ledger_path)
 
 
-def _vault_faults(vault: VaultSettings) -> Iterable[str]:
+def _vault_faults(vault: VaultSettings, ledger: Path) -> Iterable[str]:
     for key in ("private_key", "table_key"):
         given = [getattr(vault, f"{key}_file"), getattr(vault, f"{key}_credential")]
         if sum(one is not None for one in given) != 1:
             yield f"vault.{key}_file: give either this or {key}_credential."
+    for word in ("file", "credential"):
+        one = getattr(vault, f"table_key_{word}")
+        if one is not None and one == getattr(vault, f"private_key_{word}"):
+            yield f"vault.table_key_{word} = {one!r}: it is the private key itself."
+    if Path(vault.database).resolve() == ledger.resolve():
+        yield f"vault.database = {vault.database!r}: it is the ledger itself."
 
 
 def _broker_faults(broker: Broker) -> Iterable[str]:
@@ -307,8 +319,12 @@ def _broker_faults(broker: Broker) -> Iterable[str]:
             continue
         if parts.username or parts.password:
             yield f"broker.{key}: it holds a name or password; use username and password_file."
-        elif parts.scheme not in schemes or not parts.hostname or port == 0:
+        elif (
+            parts.scheme not in schemes or not parts.hostname or port == 0 or re.search(r"\s", url)
+        ):
             yield f"broker.{key} = {url!r}: {schemes[0]}://HOST:PORT is wanted, or {schemes[1]}://."
+        elif more := parts.fragment or (key == "url" and (parts.path.strip("/") or parts.query)):
+            yield f"broker.{key} = {url!r}: {more!r} may not follow."
     if broker.password_credential and broker.password_file:
         yield "broker.password_file: password_credential is set too; keep one."
     if (broker.cert_file is None) != (broker.key_file is None):
@@ -323,6 +339,8 @@ def site_faults(site: Site) -> Iterable[str]:
         ZoneInfo(site.zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         yield f"zone = {site.zone!r}: no such time zone; Asia/Shanghai is one."
+    if any(place.id == CENTRAL for place in site.compound):
+        yield f"compound.id = {CENTRAL!r}: so the centre's own alarms are named; choose another."
     offices, cities = {one.id for one in site.office}, {one.id for one in site.city}
     for table, ids in (
         ("city", [one.id for one in site.city]),
