@@ -208,6 +208,9 @@ class Link:
             self.inbox.put(LinkChanged(False, f"the broker refuses: {code}"))
             return
         self._turn += 1
+        # paho would send again what the former broker had not taken, an alarm closed since among
+        # it; what is still wanted the Book publishes anew.
+        client.drop_out_messages()
         self.connected = True
         topics = [f"{contract.ROOT}/gate/+/+/{word}" for word in WORDS]
         client.subscribe([(topic, 1) for topic in (*topics, contract.CENTRAL_STATUS, _FEEDS, ECHO)])

@@ -52,6 +52,10 @@ class Broker:
         with closing(socket.socket()) as found:
             return found.connect_ex(("127.0.0.1", self.port)) == 0
 
+    def hold(self) -> None:
+        """Have it take nothing more, without a word."""
+        self._process.send_signal(signal.SIGSTOP)
+
     def kill(self) -> None:
         self._process.kill()
         self._process.wait()

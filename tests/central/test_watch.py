@@ -13,8 +13,10 @@ import pytest
 from central import api, clock, config, subscriber
 from central.api import Pages
 from central.subscriber import Died, Link
+from gateway import contract
 from gateway.contract import Status
-from tests.central.real import WAIT_S, Central, free_port, wait_for
+from tests.central import places
+from tests.central.real import WAIT_S, Central, Client, free_port, wait_for
 
 BROKEN = """
 import sys, threading
@@ -123,6 +125,30 @@ def test_a_callback_that_fails_ends_the_centre_which_says_why(tmp_path, broker, 
     central = broken(tmp_path, BREAKING, broker_port=broker.port)
     assert central.ended() == 1
     assert "the thread 'mqtt callback' ended: TypeError" in central.said()
+
+
+@pytest.mark.broker
+def test_an_alarm_that_the_broker_had_not_taken_is_not_sent_again_behind_the_books_back(
+    tmp_path, broker
+):
+    settings = config.read(places.settings(tmp_path, broker_port=broker.port))
+    link = new_link(settings, queue.SimpleQueue())
+    link.start()
+    wait_for(lambda: link.connected, what="the connection")
+    broker.hold()
+    alarm = contract.alarm_topic("c01", "east", "t1-lost")
+    link.publish(alarm, b"{}", retain=True)
+    broker.kill()
+    wait_for(lambda: not link.connected, what="its end")
+    broker.start()  # The alarm was closed meanwhile: the Book wants nothing of it any more.
+    wait_for(lambda: link.connected, what="the connection again")
+    last = contract.feed_topic("total", "now")
+    link.publish(last, b"{}", retain=True)
+    watcher = Client(broker.port)
+    wait_for(lambda: last in watcher.retained, what="what came after it")
+    assert alarm not in watcher.retained
+    watcher.close()
+    link.stop(Status(v=1, online=False, boot="b", at_ms=0, version="1"))
 
 
 # --- The loop, and the end ------------------------------------------------------------------
