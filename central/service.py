@@ -175,11 +175,14 @@ class Centre:
             status = contract.decode(message.payload, Status)
         except NotUnderstood:
             return
-        if status.boot == self._boot and not status.online:
-            self._say_online(link)  # An old will came after our birth.
-        elif status.boot != self._boot and status.online and not message.retained:
+        rival = status.boot != self._boot
+        if rival and status.online and not message.retained:
             log.error("Another centre is on this broker; stop one of them.")
             self._holding.setdefault("rival", clock.at_ms())
+        elif rival and not status.online and self._holding.pop("rival", None) is not None:
+            log.info("The other centre is gone.")
+        if not status.online:
+            self._say_online(link)  # A will, our own of before or a rival's, came after our birth.
 
     def _work(self, link: Link) -> None:
         """Absorb what is in hand; only then acknowledge it, to the broker and to the gates."""
@@ -283,6 +286,7 @@ class Centre:
     def _link_changed(self, change: LinkChanged, link: Link) -> None:
         log.info("The broker's link changed.", extra={"CENTRAL_REASON": change.reason})
         if change.connected:
+            self._in_hand.clear()  # It came by an earlier connection: gates say it again.
             self._say_online(link)
             self._book.forget()
             self._feeds_heard_s = clock.now_s() + _FEEDS_HEARD_S

@@ -3,11 +3,12 @@
 import pytest
 
 from central import clock, config, understanding
+from central.errors import LedgerUnwritable
 from central.ledger import Ledger
 from central.service import Centre
-from central.subscriber import Arrived
+from central.subscriber import Arrived, LinkChanged
 from gateway import contract
-from gateway.contract import FeedNow, Health, Held, Hello
+from gateway.contract import FeedNow, Health, Held, Hello, Status
 from tests.central import places
 from tests.central.gates import T0, Stream
 
@@ -121,3 +122,31 @@ def test_a_restored_centre_calls_no_gate_complete_before_its_hello(room):
     room.work()
     room.tick()
     assert (room.feed().gates_heard, room.feed().waiting) == (1, 3)
+
+
+def test_what_came_by_an_earlier_connection_is_kept_in_hand_no_longer(room, monkeypatch):
+    def full(*_):
+        raise LedgerUnwritable("full")
+
+    monkeypatch.setattr(room.ledger, "absorb_all", full)
+    for _ in range(3):
+        room.take(LinkChanged(True, "connected"))
+        for _ in range(200):
+            room.hear(PLACE, "entries", Stream().entries)
+        room.work()
+    assert len(room.centre._in_hand) == 200
+    assert room.link.acknowledged == []
+
+
+def test_another_centre_is_an_alarm_until_it_says_farewell(room):
+    def say(*, online):
+        said = Status(v=1, online=online, boot="other", at_ms=T0, version="1")
+        room.take(Arrived(contract.CENTRAL_STATUS, contract.encode(said), False, 1, 1))
+        room.tick()
+
+    say(online=True)
+    assert room.centre.health()["holding"] == ["rival"]
+    say(online=False)
+    assert room.centre.health()["holding"] == []
+    found = contract.decode(room.link.said[contract.CENTRAL_STATUS], Status)
+    assert (found.online, found.boot) == (True, "boot"), "gates took the farewell for ours"
