@@ -112,7 +112,7 @@ def thermometer(form: Template) -> Thermometer:
         model="ASCII line by template",
         baud=9600,
         integrity="none",
-        odds=1e-6,
+        odds=1e-5,
         framing=Line(longest=len(form.text) + 2 * NUMBER_BYTES_MAX + anything + 2),
         read_frame=form.read_frame,
         write_frame=form.write_frame,
@@ -122,6 +122,7 @@ def thermometer(form: Template) -> Thermometer:
         options={"template": f"the line, with {{object}} and {{ambient}}, such as {ADAFRUIT!r}"},
         needed=("template",),
         configure=configure,
+        variants=({"template": "{object} {ambient}"},),
         examples=(
             Example("Adafruit's sketch", _hex("Ambient = 23.45*C\tObject = 36.50*C"), READ),
             Example("computed, frost", _hex("Ambient = -2.50*C\tObject = 33.1*C"), FROST),

@@ -86,6 +86,7 @@ DRIVER = Thermometer(
     },
     needed=("first",),
     configure=configure,
+    variants=({"first": "object"}, {"first": "ambient"}),
     examples=(
         Example("computed", "66660104 0c78 0d19 7b", Sample(3192, 3353)),
         Example("computed, die in frost", "66660104 0cf5 ff06 d7", Sample(3317, -250)),

@@ -66,6 +66,8 @@ class Device:
     """Options without which the device is not understood: it is refused, and never guessed at."""
     configure: "Callable[[Mapping[str, str]], Device] | None" = None
     """Makes the declaration for a device so set; raises OptionRefused."""
+    variants: tuple[Mapping[str, str], ...] = ()
+    """Options as sites set them: the tests hold each to what they hold the driver to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

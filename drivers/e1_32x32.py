@@ -107,6 +107,7 @@ DRIVER = Thermometer(
         **pictures.OPTIONS,
     },
     configure=configure,
+    variants=({"id": "4d323301", "left_out": "2"},),
     examples=(
         Example("computed by the apps' rule", _COMPUTED, Sample(3650, 2130, faces=0)),
         Example(

@@ -135,6 +135,7 @@ DRIVER = Reader(
     poll_s=5.0,
     options={"asks": "no: a relative that does not answer; its silence then means nothing"},
     configure=configure,
+    variants=({"asks": "no"},),
     examples=(
         Example("manual, zone bit 000A read", "020000013ee4ac", Scan("code")),
         Example("computed", b"PASS-00017342\r".hex(), Scan("code", "PASS-00017342")),

@@ -115,4 +115,5 @@ DRIVER = Barrier(
     connect=connect,
     options={"active": "the level that closes the relay: high or low; without: high"},
     configure=configure,
+    variants=({"active": "low"},),
 )

@@ -93,6 +93,7 @@ DRIVER = Thermometer(
     mark="C",
     options={"address": "the module's address, 1 to 255; unset: 164 (A4)"},
     configure=configure,
+    variants=({"address": "5"},),
     examples=(
         Example("computed", "a4030707 62 0d7a 0866 0e47 61", Sample(3450, 2150)),
         Example("computed, die in frost", "a4030707 62 0cf5 ff06 0cf5 1e", Sample(3317, -250)),

@@ -81,6 +81,7 @@ DRIVER = Thermometer(
     is_array=True,
     options=pictures.OPTIONS,
     configure=configure,
+    variants=({"warm_centi_c": "300", "averaged": "8"},),
     examples=(
         Example("computed by the manual's rule", _COMPUTED, Sample(3650, 2130, faces=0)),
         Example(

@@ -84,6 +84,7 @@ def at_slave(text: str, options: Mapping[str, str]) -> Thermometer:
         mark="C",
         options={"slave": "the sensor's number on the bus, 1 to 247; unset: 1"},
         configure=partial(at_slave, text),
+        variants=({"slave": "247"},),
     )
 
 

@@ -96,6 +96,7 @@ def of_unit(unit: int) -> Board:
         answered=_built(ReadCoilsResponse(bits=[False], dev_id=unit)),
         options={"unit": "the board's address on the bus, 1 to 247; without: 1"},
         configure=configure,
+        variants=({"unit": "17"},),
         examples=EXAMPLES,
     )
 

@@ -37,6 +37,11 @@ AMBIENT_CENTI_C = range(-4000, 12501)
 """What stands before a gate; the heads reach farther, but two bytes alone prove nothing."""
 
 
+def odds(step_centi_c: int) -> float:
+    """Say how many of all four bytes are believable values."""
+    return len(OBJECT_CENTI_C[::step_centi_c]) * len(AMBIENT_CENTI_C[::step_centi_c]) / 65536**2
+
+
 def read_frame(frame: bytes, step_centi_c: int = 10) -> Sample | Refusal:
     """Read the two answers: length, range, in that order."""
     if len(frame) != 4:
@@ -63,7 +68,7 @@ def configure(options: Mapping[str, str]) -> Thermometer:
         raise OptionRefused(f"scale = {scale!r}: tenths or hundredths (models hs) is wanted")
     if scale == "hundredths":
         read, write = partial(read_frame, step_centi_c=1), partial(write_frame, step_centi_c=1)
-        driver = replace(driver, step_centi_c=1, read_frame=read, write_frame=write)
+        driver = replace(driver, step_centi_c=1, odds=odds(1), read_frame=read, write_frame=write)
     if "address" in options:
         told = options["address"]
         if not told.isdecimal() or int(told) not in ADDRESSES:
@@ -77,7 +82,7 @@ DRIVER = Thermometer(
     model="Optris CS, CSmicro, CSlaser, CT",
     baud=9600,
     integrity="none",
-    odds=0.001,
+    odds=odds(10),
     framing=Answers(lengths=(2, 2)),
     read_frame=read_frame,
     write_frame=write_frame,
@@ -92,6 +97,7 @@ DRIVER = Thermometer(
         "scale": "tenths, or hundredths for the models hs; unset: tenths",
     },
     configure=configure,
+    variants=({"address": "5"}, {"scale": "hundredths", "address": "79"}),
     examples=(
         Example("manual: 04 D3 is 23.5 degrees", "04d3 04d3", Sample(2350, 2350)),
         Example("computed", "0555 04d5", Sample(3650, 2370)),

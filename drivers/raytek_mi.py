@@ -142,6 +142,7 @@ DRIVER = Thermometer(
         "head": "of a box MI3, 1 to 8; unset: the only one",
     },
     configure=configure,
+    variants=({"address": "17"}, {"address": "5", "head": "2"}),
     examples=(
         Example("MI manual's form", b"!T0036.5\r\n!I0024.0\r\n".hex(), Sample(3650, 2400)),
         Example("computed, frost", b"!T0033.1\r\n!I-002.5\r\n".hex(), Sample(3310, -250)),

@@ -171,11 +171,19 @@ def drawn(dice: Dice) -> Scan:
     return Scan("id_card", f"{dice(0, 999):03d}{CHECKS[dice(0, 10)]}", name)
 
 
+def drawn_whole(dice: Dice) -> Scan:
+    """Draw any card with its whole number."""
+    card = drawn(dice)
+    return replace(card, text=_number_ending(card.text))
+
+
 def configure(options: Mapping[str, str]) -> Reader:
     """Keep the whole number, where the site may."""
     if options["number"] not in {"last4", "whole"}:
         raise OptionRefused(f"number = {options['number']!r}: last4 or whole is wanted")
-    return replace(DRIVER, read_frame=read_whole if options["number"] == "whole" else read_frame)
+    if options["number"] == "last4":
+        return DRIVER
+    return replace(DRIVER, read_frame=read_whole, drawn=drawn_whole)
 
 
 _NOBODY = Scan("id_card", "002X", "张三")
@@ -198,6 +206,7 @@ DRIVER = Reader(
     answer_s=1.5,
     options={"number": "whole: keep all of it in the sealed part; without: its last four"},
     configure=configure,
+    variants=({"number": "whole"},),
     examples=(
         Example(
             "public drivers' answers, no card",

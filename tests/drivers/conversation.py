@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from drivers.decoder import Decoder
-from drivers.driver import Driver
+from drivers.driver import Driver, declared, load, names
 from drivers.framing import Refusal
 from drivers.framings import Answers
 
@@ -16,6 +16,17 @@ PIECES_MAX = 800
 
 def rolled(seed) -> "random.Random":
     return random.Random(seed).randint
+
+
+def every_driver() -> dict[str, Driver]:
+    """Give each driver as its file declares it, and as its variants set it, by a name that says."""
+    found: dict[str, Driver] = {}
+    for name in names(Driver):
+        found[name] = declared(name, Driver)
+        for options in found[name].variants:
+            set_so = ", ".join(f"{option}={told}" for option, told in options.items())
+            found[f"{name} {set_so}"] = load(name, Driver, options)
+    return found
 
 
 def frame_of(driver: Driver, seed: int = 5) -> bytes:

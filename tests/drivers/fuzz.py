@@ -24,14 +24,15 @@ from dataclasses import dataclass, field
 import click
 
 from drivers.decoder import Decoder
-from drivers.driver import Driver, declared, names
+from drivers.driver import Driver
 from drivers.framing import Refusal
-from tests.drivers.conversation import alone
+from tests.drivers.conversation import alone, every_driver
 
 SORTS = ("random", "alphabet", "forged", "mutated")
 BLOCK_BYTES = 20_000
 SENT_KEPT = 16
 SPOILT_SHARE = 0.5
+EVERY = every_driver()
 WRONG = {"checksum": 1 / 256, "crc": 1 / 65536, "none": 1e-3}
 """Of spoilt frames, the share that may say what was never sent. Most of such a frame is as it was,
 so that only the check is left to tell, and mostly it has eight bits. Without one two spoilt values
@@ -70,7 +71,7 @@ class Fuzz:
     """One driver under fire."""
 
     def __init__(self, name: str, seed: int) -> None:
-        self.driver: Driver = declared(name, Driver)
+        self.driver: Driver = EVERY[name]
         self._dice = random.Random(f"{seed}/{name}")
         self._alone = alone(self.driver)
         frames = [self._frame() for _ in range(20)]
@@ -81,9 +82,10 @@ class Fuzz:
     def run(self, bytes_max: int, tell: Callable[[Found], None] = lambda _: None) -> Found:
         """Feed so many bytes, all sorts in turn."""
         began_s, turn = time.monotonic(), 0
+        block = min(BLOCK_BYTES, 1 + bytes_max // len(SORTS))
         while self.found.bytes < bytes_max:
             sort = SORTS[turn % len(SORTS)]
-            getattr(self, f"_{sort}")(min(BLOCK_BYTES, bytes_max - self.found.bytes))
+            getattr(self, f"_{sort}")(min(block, bytes_max - self.found.bytes))
             turn += 1
             tell(self.found)
         self.found.seconds = round(time.monotonic() - began_s, 1)
@@ -209,14 +211,13 @@ class Fuzz:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a driver, a line each.")
 def main(bytes_max: int, only: tuple[str, ...], seed: int, *, as_json: bool) -> None:
     """Feed hostile bytes to every driver; exit 1 when one does not hold what it states."""
-    every = names(Driver)
     for name in only:
-        if name not in every:
-            raise click.UsageError(f"no driver {name!r}; there are: {', '.join(every)}")
+        if name not in EVERY:
+            raise click.UsageError(f"no driver {name!r}; there are: {', '.join(EVERY)}")
     failed = False
     if not as_json:
         click.echo(ROW.format(*HEADS))
-    for name in only or every:
+    for name in only or EVERY:
         found = Fuzz(name, seed).run(bytes_max, _progress)
         failed = failed or bool(found.faults)
         sys.stderr.write("\r\033[K" if sys.stderr.isatty() else "")
@@ -232,7 +233,7 @@ def main(bytes_max: int, only: tuple[str, ...], seed: int, *, as_json: bool) -> 
 HEADS = (
     "driver", "bytes", "forged", "read", "chance", "of random", "spoilt", "wrong", "held", "s",
 )  # fmt: skip
-ROW = "{:<18}{:>12}{:>9}{:>8}{:>9}{:>10}{:>9}{:>7}{:>7}{:>7}"
+ROW = "{:<40}{:>12}{:>9}{:>8}{:>9}{:>10}{:>9}{:>7}{:>7}{:>7}"
 
 
 def row(found: Found) -> tuple:
