@@ -12,6 +12,7 @@ if a browser asks, a page of ours. Later: search, lists, audit.
 import json
 import logging
 import mimetypes
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -100,7 +101,10 @@ class Pages:
             content_policy = policy
             hosts = frozenset({*_HOSTS, *settings.http.hosts})
 
-        self._server = ThreadingHTTPServer((settings.http.host, settings.http.port), Handler)
+        class Server(ThreadingHTTPServer):
+            address_family = socket.AF_INET6 if ":" in settings.http.host else socket.AF_INET
+
+        self._server = Server((settings.http.host, settings.http.port), Handler)
         self._server.daemon_threads = True
         self._server.timeout = _TURN_S
         self._stopping = threading.Event()

@@ -137,7 +137,7 @@ class ScreenSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     @property
     def host(self) -> str:
         """Where to listen."""
-        return self.listen.rpartition(":")[0]
+        return self.listen.rpartition(":")[0].strip("[]")
 
     @property
     def port(self) -> int:
@@ -411,9 +411,9 @@ def _broker_faults(broker: Broker) -> Iterable[str]:
 
 
 def _screen_faults(screen: ScreenSettings) -> Iterable[str]:
-    if screen.host not in {"127.0.0.1", "localhost", "::1"}:
+    host, _, port = screen.listen.rpartition(":")
+    if host not in {"127.0.0.1", "localhost", "[::1]"}:
         yield f"screen.listen = {screen.listen!r}: the page has no login; listen on 127.0.0.1."
-    port = screen.listen.rpartition(":")[2]
     if not re.fullmatch("[0-9]{1,5}", port) or int(port) > 65535:
         yield f"screen.listen = {screen.listen!r}: a port from 0 to 65535 is wanted."
 

@@ -124,7 +124,8 @@ class Screen:
     @property
     def url(self) -> str:
         """Where the guard's browser goes."""
-        return f"http://127.0.0.1:{self.port}/"
+        host = "[::1]" if self._server.address_family == socket.AF_INET6 else "127.0.0.1"
+        return f"http://{host}:{self.port}/"
 
     def start(self) -> None:
         """Serve from now on."""

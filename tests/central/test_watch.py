@@ -229,6 +229,17 @@ def test_a_client_that_is_slow_to_ask_ails_nobody(settings, monkeypatch):
     assert pages.ailing(clock.now_s()) == "the thread pages is dead"
 
 
+@pytest.mark.skipif(not Path("/proc/net/if_inet6").exists(), reason="no IPv6 on this machine")
+def test_the_pages_are_had_at_the_other_loopback_too(tmp_path):
+    path = places.settings(tmp_path)
+    path.write_text(path.read_text().replace("127.0.0.1:0", "[::1]:0"))
+    pages = Pages(*config.read(path), lambda: {"ok": True}, queue.SimpleQueue())
+    pages.start()
+    with urllib.request.urlopen(f"http://[::1]:{pages.port}/healthz", timeout=5) as answer:
+        assert answer.status == 200
+    pages.stop()
+
+
 def test_a_server_that_hangs_does_not_hold_the_end(tmp_path):
     central = running(broken(tmp_path, DEAF_AT_THE_END))
     with ask(central):

@@ -49,6 +49,8 @@ def test_a_good_file_is_understood():
     assert settings.lanes[0].measures
     assert not settings.lanes[1].measures
     assert settings.screen.port == 8480
+    other = config.parse(GOOD + '[screen]\nlisten = "[::1]:8481"\n').screen
+    assert (other.host, other.port) == ("::1", 8481)
 
 
 @pytest.mark.parametrize(
@@ -118,6 +120,7 @@ def test_a_good_file_is_understood():
             'x"\npassword_file = "x"\npassword_credential = "x"\n#',
             "cam1.password_file",
         ),
+        ("[seal]", '[screen]\nlisten = "::1:8480"\n[seal]', "screen.listen = '::1:8480'"),
         ("[seal]", '[screen]\nhome_province = "A"\n[seal]', "screen.home_province = 'A'"),
         ("[seal]", '[screen]\nhome_province = " "\n[seal]', "screen.home_province = ' '"),
         (

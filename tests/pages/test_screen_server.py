@@ -5,6 +5,8 @@ import json
 import logging
 import socket
 import threading
+import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -143,6 +145,16 @@ def test_it_listens_on_loopback_only():
     for host in ("0.0.0.0", "", "192.168.1.4", "example.org"):
         with pytest.raises(SettingsRefused, match="loopback"):
             Screen(host, 0, lambda _: None, lambda _: None)
+
+
+@pytest.mark.skipif(not Path("/proc/net/if_inet6").exists(), reason="no IPv6 on this machine")
+def test_it_listens_on_the_other_loopback_too_and_says_so():
+    screen = Screen("::1", 0, lambda _: None, lambda _: None)
+    screen.start()
+    assert screen.url == f"http://[::1]:{screen.port}/"
+    with urllib.request.urlopen(screen.url, timeout=5) as answer:
+        assert answer.status == 200
+    screen.close()
 
 
 def watch(screen):
