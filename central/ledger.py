@@ -172,8 +172,7 @@ class Ledger:
                 if spans.contains(stream.lost, seq):
                     self._streams.found_again(stream, seq)
         stream.fill(stretches(numbers))
-        if fresh[-1].seq > stream.top:
-            stream.top, stream.top_hash = fresh[-1].seq, fresh[-1].hash
+        stream.top = max(stream.top, fresh[-1].seq)
         understood = [found for found in read if found is not None]
         self._cover(stream, understood)
         self._streams.save(stream)

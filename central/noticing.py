@@ -117,7 +117,7 @@ class Noticing:
 
     def chain(self, stream: Stream, topic: Place, fresh: list[Fresh], arrived_ms: int) -> None:
         """Compare each fresh entry with its neighbours; `stream.top` is still that of before."""
-        hashes = {one.seq: one.hash for one in fresh}
+        hashes = {one.seq: one.hash for one in fresh if one.entry is not None}
         broken = []
         for one in fresh:
             if one.entry is None:
@@ -139,8 +139,8 @@ class Noticing:
     def _hash_at(self, stream: Stream, seq: int) -> bytes | None:
         if seq == 0:
             return NO_HASH
-        if seq >= stream.top:
-            return stream.top_hash if seq == stream.top else None
+        if seq > stream.top:
+            return None
         row = self._db.execute(
             "SELECT hash FROM entry WHERE key = ? AND kind != ''", (key_of(stream.number, seq),)
         ).fetchone()

@@ -24,7 +24,6 @@ class Stream:
     named_last: int | None = None
     committed: int = 0
     top: int = 0
-    top_hash: bytes = b""
     cover_from_ms: int | None = None
     cover_to_ms: int | None = None
     filled: list[spans.Span] = field(default_factory=list)
@@ -105,10 +104,6 @@ class Streams:
         number = stream.number
         if stream.committed:
             stream.filled.append((1, stream.committed))
-        if stream.top:
-            (stream.top_hash,) = self._db.execute(
-                "SELECT hash FROM entry WHERE key = ?", (key_of(number, stream.top),)
-            ).fetchone()
         if stream.top > stream.committed:
             for (key,) in self._db.execute(
                 "SELECT key FROM entry WHERE key > ? AND key <= ? ORDER BY key",

@@ -395,6 +395,36 @@ def test_an_envelope_that_cannot_be_read_is_kept_and_gives_way_to_one_that_can(l
     assert (told["not_understood"], told["conflicts"]) == (0, 1)
 
 
+@pytest.mark.parametrize("upgraded", [False, True])
+def test_the_chain_is_not_called_broken_at_what_could_not_be_read(ledger, upgraded):
+    gate = Stream()
+    gate.passage()
+    garbled = contract.encode(gate.entries[3]).replace(b'"prev"', b'"perv"')
+    ledger.absorb_all([Parcel("c01", "east", gate.entries[:3], [garbled])], NOW)
+    if upgraded:  # This version reads what the one before it could not.
+        row = (contract.encode(gate.entries[3]), 4)
+        ledger.db.execute("UPDATE entry SET open = ? WHERE key & 255 = ?", row)
+        ledger._count_waiting()
+    else:
+        take(ledger, gate, gate.entries[3:4])
+    take(ledger, gate, gate.entries[4:])
+    assert whats(ledger) == []
+
+
+def test_what_follows_an_entry_that_could_not_be_read_breaks_no_chain(ledger):
+    gate = Stream()
+    gate.passage()
+    garbled = contract.encode(gate.entries[3]).replace(b'"prev"', b'"perv"')
+    ledger.absorb_all([Parcel("c01", "east", gate.entries[:3], [garbled])], NOW)
+    take(ledger, gate, gate.entries[4:5])
+    garbled = contract.encode(gate.entries[5]).replace(b'"prev"', b'"perv"')
+    gate.passage()
+    ledger.absorb_all([Parcel("c01", "east", gate.entries[6:], [garbled])], NOW)
+    take(ledger, gate)
+    assert whats(ledger) == []
+    assert ledger.mark(gate.id).committed == 11
+
+
 def test_rubbish_without_a_name_is_refused(ledger):
     parcel = Parcel("c01", "east", (), [b'{"seq":1}', b"[]", b"7"])
     (found,) = ledger.absorb_all([parcel], NOW)
