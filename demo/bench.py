@@ -57,7 +57,7 @@ def use_of(pid: int) -> Use:
         if word in memory:
             memory[word] = int(rest.split()[0])
     command = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
-    name = "camera process" if "camera_child" in command else "gateway"
+    name = "camera process" if "gateway.camera.child" in command else "gateway"
     return Use(name, (int(fields[11]) + int(fields[12])) / TICKS_S, memory["Pss"], memory["Rss"])
 
 
