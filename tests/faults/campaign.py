@@ -18,7 +18,8 @@ _HEAD = ("fault", "runs", "recorded", "counted", "passages", "lost", "named", "d
 
 
 @click.command()
-@click.option("--runs", default=1, show_default=True, help="How often each fault is done.")
+@click.option("--runs", type=click.IntRange(1), default=1, show_default=True,
+              help="How often each fault is done.")  # fmt: skip
 @click.option("--only", "names", multiple=True, metavar="NAME",
               help="Only faults with this in their name; may be given again.")  # fmt: skip
 @click.option("--seed", default=1, show_default=True, help="Of the first run; the next count on.")

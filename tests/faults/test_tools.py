@@ -8,8 +8,9 @@ import sys
 import threading
 
 import pytest
+from click.testing import CliRunner
 
-from tests.faults import disks, walls, wires
+from tests.faults import campaign, disks, walls, wires
 from tests.faults.programs import wait_for
 
 
@@ -108,3 +109,8 @@ def test_a_wall_clock_is_set_for_one_process_as_it_runs(tmp_path):
     )  # fmt: skip
     assert faked[1] == "unset"
     assert abs(int(faked[0]) - int(plain[0]) + 86_400_000) < 60_000
+
+
+def test_no_run_at_all_is_refused():
+    """Nothing done is nothing proven: it must not exit 0."""
+    assert CliRunner().invoke(campaign.main, ["--runs", "0"]).exit_code == 2

@@ -1,8 +1,6 @@
-"""`python -m tests.storm`."""
-
-import sys
+"""`./gatepost storm`."""
 
 from tests.storm.run import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main(prog_name="./gatepost storm")

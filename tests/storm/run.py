@@ -1,13 +1,5 @@
-"""Make fault days from seeds, print what they held and what broke: `./gatepost storm`.
+"""Make fault days from seeds, print what they held and what broke: `./gatepost storm`."""
 
-A fault day is 8 gates with about 40 passages each, from morning over midnight, with some 14 things
-that go wrong in it. Each day has a seed of its own: N days are the seeds from the first one on. A
-broken day is told and shrunk at once. What is interrupted says from which seed to go on.
-
-Exits 0 when every law held, 1 when one was broken, 2 for wrong use, 130 when interrupted before.
-"""
-
-import argparse
 import json
 import signal
 import sys
@@ -19,12 +11,15 @@ from dataclasses import dataclass, field
 from multiprocessing import get_context
 from typing import Any, Final
 
+import click
+
 from tests import seeded
 from tests.storm.day import GATES, PASSAGES, Outcome, Plan, run_day
 from tests.storm.nemesis import ACTIONS
 from tests.storm.shrink import replay, shrink, told
 
 A_DAY: Final = GATES * PASSAGES
+ALL_TOLD: Final = 100_000
 TOLD_EVERY_S: Final = 10.0
 SHRUNK_MAX: Final = 5
 """Broken days that are shrunk; the others are named."""
@@ -101,55 +96,60 @@ def _quiet(plan: Plan) -> Outcome:
     return done
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="./gatepost storm", description=__doc__)
-    size = parser.add_mutually_exclusive_group()
-    size.add_argument(
-        "--passages", type=int, default=100_000, help="true passages, all told (320 a day)"
-    )
-    size.add_argument("--seeds", "--days", type=int, help="days, each of its own seed")
-    size.add_argument("--one", action="store_true", help="one day, with its whole trace")
-    parser.add_argument("--seed", type=int, default=1, help="the first seed, or where to go on")
-    parser.add_argument("--keep", help="with --one: only these of the nemesis's actions")
-    parser.add_argument("--jobs", type=int, default=2, help="cores to use")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    args = parser.parse_args()
-    for name in ("passages", "seeds", "jobs"):
-        if (value := getattr(args, name)) is not None and value < 1:
-            parser.error(f"--{name} must be at least 1, not {value}")
-    if args.keep is not None and not args.one:
-        parser.error("--keep goes with --one")
-    args.kept = _kept(parser, args.keep)
-    return args
-
-
-def _kept(parser: argparse.ArgumentParser, text: str | None) -> tuple[int, ...] | None:
+def _kept(
+    _context: click.Context, _option: click.Parameter, text: str | None
+) -> tuple[int, ...] | None:
     if text is None or text == "none":
         return None if text is None else ()
     try:
         return tuple(int(word) for word in text.split(","))
-    except ValueError:
-        parser.error(f"--keep takes numbers with commas between, or none, not {text!r}")
+    except ValueError as error:
+        raise click.BadParameter(
+            f"numbers with commas between are wanted, or none, not {text!r}"
+        ) from error
 
 
-def main() -> int:
-    """Run and report; 1 when a law was broken."""
-    args = _arguments()
+@click.command()
+@click.option("--passages", type=click.IntRange(1), show_default=str(ALL_TOLD),
+              help=f"True passages, all told ({A_DAY} a day).")  # fmt: skip
+@click.option("--seeds", "--days", type=click.IntRange(1), help="Days, each of its own seed.")
+@click.option("--one", is_flag=True, help="One day, with its whole trace.")
+@click.option("--seed", default=1, show_default=True, help="The first seed, or where to go on.")
+@click.option("--keep", "kept", metavar="NUMBERS", callback=_kept,
+              help="With --one: only these of the nemesis's actions.")  # fmt: skip
+@click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Cores to use.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def main(
+    passages: int | None, seeds: int | None, seed: int, kept: tuple[int, ...] | None, jobs: int,
+    *, one: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Make fault days from seeds; print what they held and what broke.
+
+    A fault day is 8 gates with about 40 passages each, from morning over midnight, with some 14
+    things that go wrong in it. N days are the seeds from the first one on. A broken day is told
+    and shrunk at once. What is interrupted says from which seed to go on.
+
+    Exits 0 when every law held, 1 when one was broken, 130 when interrupted before.
+    """
+    if (passages is not None) + (seeds is not None) + one > 1:
+        raise click.UsageError("--passages, --seeds and --one do not go together")
+    if kept is not None and not one:
+        raise click.UsageError("--keep goes with --one")
+    if one:
+        sys.exit(_one(Plan(seed, keep=kept), as_json=as_json))
     began = time.perf_counter()
-    if args.one:
-        return _one(Plan(args.seed, keep=args.kept), as_json=args.json)
-    days = args.seeds or -(-args.passages // A_DAY)
+    days = seeds or -(-(passages or ALL_TOLD) // A_DAY)
     total = Total()
     try:
-        _run([Plan(args.seed + nth) for nth in range(days)], args.jobs, total)
+        _run([Plan(seed + nth) for nth in range(days)], jobs, total)
     except KeyboardInterrupt:
-        _tell(f"interrupted; go on with --seed {args.seed + total.days}")
-    report = {"first_seed": args.seed, "next_seed": args.seed + total.days}
+        _tell(f"interrupted; go on with --seed {seed + total.days}")
+    report = {"first_seed": seed, "next_seed": seed + total.days}
     report |= total.report(time.perf_counter() - began)
-    print(json.dumps(report, indent=1)) if args.json else seeded.show(report)
+    print(json.dumps(report, indent=1)) if as_json else seeded.show(report)
     if total.broken:
-        return 1
-    return 0 if total.days == days else INTERRUPTED
+        sys.exit(1)
+    sys.exit(0 if total.days == days else INTERRUPTED)
 
 
 def _run(plans: Sequence[Plan], jobs: int, total: Total) -> None:
@@ -191,7 +191,3 @@ def _one(plan: Plan, *, as_json: bool) -> int:
         for what in done.broken:
             print(f"BROKEN {what}")
     return 1 if done.broken else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

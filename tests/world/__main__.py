@@ -1,8 +1,6 @@
-"""`python -m tests.world`."""
-
-import sys
+"""`./gatepost world`."""
 
 from tests.world.run import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main(prog_name="./gatepost world")

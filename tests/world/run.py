@@ -1,6 +1,5 @@
-"""Make worlds from a seed, print what they held and what broke: `python -m tests.world`."""
+"""Make worlds from a seed, print what they held and what broke: `./gatepost world`."""
 
-import argparse
 import json
 import sys
 import time
@@ -10,6 +9,8 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from typing import Any, Final
+
+import click
 
 from tests import seeded
 from tests.world.cases import REQUIRED
@@ -21,6 +22,8 @@ SEEDS_APART: Final = 100_000
 
 JOINED_MIN: Final = 95.0
 NEEDLESS_MAX: Final = 5.0
+RATE_H_MIN: Final = 1.0
+RATE_H_MAX: Final = 1000.0
 
 
 @dataclass(slots=True)
@@ -36,9 +39,7 @@ class Total:
     def add(self, one: Outcome) -> None:
         """Add one world."""
         how = f"--passages {one.plan.passages} --seed {one.plan.seed} --rate {one.plan.rate_h:g}"
-        self.broken += [
-            f"{what}\n    replay: python -m tests.world {how} --one" for what in one.broken
-        ]
+        self.broken += [f"{what}\n    replay: ./gatepost world {how} --one" for what in one.broken]
         self.cases.update(one.cases)
         self.figures.update(one.figures)
         for what, size in one.most.items():
@@ -58,6 +59,22 @@ class Total:
     def needless_pct(self) -> float:
         """Measured passages that were referred though nobody had a fever."""
         return self.share("referrals needless", "passages measured")
+
+    @property
+    def wrong(self) -> int:
+        """Readings and plates that were joined to another."""
+        return self.figures["wrong joins"] + self.figures["wrong plates"]
+
+    def missed_bars(self) -> list[str]:
+        """Say which bars were not met: the price of never being wrong, and being wrong."""
+        bars = (
+            (f"joined {self.joined_pct:.2f} %, at least {JOINED_MIN:g} wanted",
+             self.joined_pct >= JOINED_MIN),
+            (f"needless referrals {self.needless_pct:.2f} %, at most {NEEDLESS_MAX:g} wanted",
+             self.needless_pct <= NEEDLESS_MAX),
+            (f"wrong joins and plates {self.wrong}, none wanted", not self.wrong),
+        )  # fmt: skip
+        return [told for told, is_met in bars if not is_met]
 
     def missing_cases(self) -> list[str]:
         """Name the hard cases that never happened."""
@@ -91,7 +108,7 @@ def report(total: Total, passages: int, rate_h: float, wall_s: float) -> dict[st
         "joined_in_hard_cases_pct": round(
             total.share("pairs joined in hard cases", "true pairs in hard cases"), 2
         ),
-        "wrong_joins": total.figures["wrong joins"] + total.figures["wrong plates"],
+        "wrong_joins": total.wrong,
         "needless_referrals_pct": round(total.needless_pct, 3),
         "needless_of_referrals_pct": round(total.share("referrals needless", "referrals"), 2),
         "feverish_admitted": total.figures["feverish admitted"],
@@ -100,54 +117,64 @@ def report(total: Total, passages: int, rate_h: float, wall_s: float) -> dict[st
         "wall_s": round(wall_s, 1),
         "cases": {case: total.cases[case] for case in sorted(total.cases)},
         "missing_cases": total.missing_cases(),
+        "missed_bars": total.missed_bars(),
         "figures": {name: total.figures[name] for name in sorted(total.figures)},
         "most": total.most,
     }
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.world", description=__doc__)
-    parser.add_argument("--passages", type=int, default=100_000, help="true passages, all told")
-    parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same days")
-    parser.add_argument("--rate", type=float, default=60.0, help="vehicles an hour into each gate")
-    parser.add_argument("--jobs", type=int, default=2, help="cores to use")
-    parser.add_argument("--one", action="store_true", help="one world with exactly this seed")
-    parser.add_argument("--skip", type=int, default=0, help="worlds that another run has done")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    return parser.parse_args()
+def _rate(_context: click.Context, _option: click.Parameter, rate_h: float) -> float:
+    if not RATE_H_MIN <= rate_h <= RATE_H_MAX:  # What is no number is in no range.
+        raise click.BadParameter(f"{RATE_H_MIN:g} to {RATE_H_MAX:g} is wanted, not {rate_h:g}")
+    return rate_h
 
 
-def main() -> int:
-    """Run, report; 1 when a law was broken or a case never came up."""
-    args = _arguments()
+@click.command()
+@click.option("--passages", type=click.IntRange(1), default=100_000, show_default=True,
+              help="True passages, all told.")  # fmt: skip
+@click.option("--seed", default=1, show_default=True, help="The same seed gives the same days.")
+@click.option("--rate", "rate_h", default=60.0, show_default=True, callback=_rate,
+              help="Vehicles an hour into each gate.")  # fmt: skip
+@click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Cores to use.")
+@click.option("--one", is_flag=True, help="One world with exactly this seed.")
+@click.option("--skip", type=click.IntRange(0), default=0, show_default=True,
+              help="Worlds that another run has done.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def main(
+    passages: int, seed: int, rate_h: float, jobs: int, skip: int, *, one: bool, as_json: bool
+) -> None:
+    """Make worlds from a seed; print what they held and what broke.
+
+    Exits 0 when every law held, every hard case came up and the bars were met: pairs joined,
+    referrals needless, nothing joined wrongly. Else 1.
+    """
     began = time.perf_counter()
-    work = plans(args.passages, args.seed, args.rate)[args.skip :]
-    if args.one:
-        work = [Plan(args.passages, args.seed, args.rate)]
+    work = plans(passages, seed, rate_h)[skip:]
+    if one:
+        work = [Plan(passages, seed, rate_h)]
     total = Total()
-    for nth, one in enumerate(run_all(work, args.jobs), 1):
+    for nth, done in enumerate(run_all(work, jobs), 1):
         known = len(total.broken)
-        total.add(one)
+        total.add(done)
         for what in total.broken[known:]:
             print(f"BROKEN {what}", file=sys.stderr, flush=True)
-        if not args.json:
+        if not as_json:
             spent = time.perf_counter() - began
             print(
-                f"world {nth}/{len(work)} (seed {one.plan.seed}): joined {total.joined_pct:.2f} %, "
-                f"wrong {total.figures['wrong joins']}, laws broken {len(total.broken)}, "
-                f"{one.cpu_s:.1f} s of CPU, {spent:.0f} s gone",
+                f"world {nth}/{len(work)} (seed {done.plan.seed}): "
+                f"joined {total.joined_pct:.2f} %, wrong {total.wrong}, "
+                f"laws broken {len(total.broken)}, "
+                f"{done.cpu_s:.1f} s of CPU, {spent:.0f} s gone",
                 file=sys.stderr, flush=True,
             )  # fmt: skip
     made = sum(plan.passages for plan in work)
-    found = report(total, made, args.rate, time.perf_counter() - began)
-    if args.json:
+    found = report(total, made, rate_h, time.perf_counter() - began)
+    if as_json:
         print(json.dumps(found, ensure_ascii=False, indent=1))
     else:
         seeded.show(found)
     for case in total.missing_cases():
         print(f"MISSING the case never came up: {case}", file=sys.stderr)
-    return 1 if total.broken or total.missing_cases() else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    for told in total.missed_bars():
+        print(f"MISSED {told}", file=sys.stderr)
+    sys.exit(1 if total.broken or total.missing_cases() or total.missed_bars() else 0)
