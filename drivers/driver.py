@@ -115,6 +115,16 @@ class Driver(Device, Generic[T]):
         return b""
 
 
+def on_wire_s(count: int, baud: int, line: str) -> float:
+    """Say how long so many bytes take on a line; before each stands a start bit.
+
+    >>> on_wire_s(12, 1200, "8N1")
+    0.1
+    """
+    bits, parity, stop = int(line[0]), line[1] != "N", int(line[2])
+    return count * (1 + bits + parity + stop) / baud
+
+
 D = TypeVar("D", bound=Device)
 _DECLARATION: Final = re.compile(r"^DRIVER(?:: (\w+)[^=]*)? = (\w+)", re.MULTILINE)
 

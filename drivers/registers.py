@@ -7,6 +7,7 @@ A map is TOML, so that a site can add a sensor without a line of program:
     slave = 1                          # 1 to 247
     baud = 9600
     line = "8N1"
+    poll_s = 0.07                      # between polls, one for each block of registers
 
     [identity]                         # may be left out; read in every round
     function = 4
@@ -37,6 +38,7 @@ are of, so each is held to its question: slave, function, length and CRC.
 import struct
 import tomllib
 from collections.abc import Mapping
+from math import ceil
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -50,11 +52,16 @@ from pymodbus.pdu.register_message import (
     ReadInputRegistersResponse,
 )
 
+from drivers.driver import on_wire_s
 from drivers.errors import OptionRefused
 from drivers.framing import Refusal
 from drivers.framings import Answers
 from drivers.thermometer import Sample
 
+ROUND_MS_MAX: Final = 500
+"""Of all polls of a value together: fewer than five values in three seconds are no reading."""
+SILENCE_BYTES: Final = 4
+"""Modbus wants the line silent for three and a half bytes before an answer."""
 BLOCK_REGISTERS_MAX: Final = 16
 """Registers so near each other are read at once."""
 FORMATS: Final = {"int16": "h", "uint16": "H", "int32": "i", "uint32": "I", "float32": "f"}
@@ -144,13 +151,37 @@ class Map(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 def parse(text: str, where: str = "the map") -> Map:
     """Understand a map's TOML; raises OptionRefused with the first fault's place and reason."""
     try:
-        return msgspec.convert(tomllib.loads(text), Map)
+        found = msgspec.convert(tomllib.loads(text), Map)
     except tomllib.TOMLDecodeError as error:
         raise OptionRefused(f"{where} is no TOML: {error}") from error
     except msgspec.ValidationError as error:
         reason, _, place = str(error).partition(" - at `$")
         key = place.strip("`.")
         raise OptionRefused(f"{where}{f', {key}' if key else ''}: {reason}") from error
+    slow = _slowness(found)
+    if slow:
+        raise OptionRefused(f"{where}, poll_s = {found.poll_s}: {slow}")
+    return found
+
+
+def _slowness(found: Map) -> str:
+    """Say why nobody could be measured by this map; nothing: somebody can."""
+    reading = Reading(found)
+    pairs = zip(reading.polls, reading.framing.lengths, strict=True)
+    count = max(len(poll) + SILENCE_BYTES + answer for poll, answer in pairs)
+    least_ms = ceil(1000 * on_wire_s(count, found.baud, found.line))
+    polls = len(reading.polls)
+    most_ms = ROUND_MS_MAX // polls
+    if least_ms > most_ms:
+        return f"baud = {found.baud} is too slow to measure anybody: set the sensor to a higher one"
+    if 1000 * found.poll_s < least_ms:
+        return f"an answer at {found.baud} baud takes longer: {least_ms / 1000} or more is wanted"
+    if 1000 * found.poll_s > most_ms:
+        return (
+            f"{polls} polls a value make {polls * found.poll_s:.2f} s, too slow to measure anybody:"
+            f" {most_ms / 1000} or less is wanted"
+        )
+    return ""
 
 
 class Reading:

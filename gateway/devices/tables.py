@@ -12,8 +12,9 @@ from msgspec import Meta, Struct
 
 from drivers.barrier import Barrier
 from drivers.distance import Distance
-from drivers.driver import Device, declared, load
+from drivers.driver import Device, Driver, declared, load, on_wire_s
 from drivers.errors import DriverUnknown, OptionRefused
+from drivers.framings import Answers
 from drivers.reader import Reader
 from drivers.thermometer import Thermometer
 from gateway.contract import Name
@@ -88,7 +89,7 @@ def wired_faults(tables: Mapping[str, Sequence[Wired]]) -> Iterable[str]:
 
 def _driver_faults(key: str, kind: type[Device], device: Wired) -> Iterable[str]:
     try:
-        load(device.driver, kind, device.options)
+        driver = load(device.driver, kind, device.options)
     except DriverUnknown as error:
         yield f"{key}.driver = {device.driver!r}: {error}."
         return
@@ -101,6 +102,23 @@ def _driver_faults(key: str, kind: type[Device], device: Wired) -> Iterable[str]
     ):
         wanted = "gpio://LINE, such as gpio://17" if on_gpio else "a serial port"
         yield f"{key}.port = {device.port!r}: {wanted} is wanted."
+    yield from _speed_faults(key, driver, device)
+
+
+def _speed_faults(key: str, driver: Device, device: Wired) -> Iterable[str]:
+    """Say so where an answer would still be on its way when it is given up."""
+    if device.baud is None or not isinstance(driver, Driver):
+        return
+    if not isinstance(driver.framing, Answers):
+        return
+    line = device.line or driver.line
+    for poll, answer in zip(driver.polls, driver.framing.lengths, strict=True):
+        if on_wire_s(len(poll) + answer, device.baud, line) >= driver.poll_s:
+            yield (
+                f"{key}.baud = {device.baud}: {device.driver} is given {driver.poll_s} s for an"
+                " answer, which takes longer at this speed."
+            )
+            return
 
 
 def _range_faults(key: str, device: DistanceSettings) -> Iterable[str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import threading
 import tty
 
@@ -133,6 +134,30 @@ def test_a_wrong_map_is_refused_with_place_and_reason(map_file, old, new, words)
         load("modbus", Thermometer, map_file(GOOD.replace(old, new)))
     assert words in str(refused.value)
     assert "head.toml" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ("poll_s = 0.3", "2 polls a value make 0.60 s"),
+        ("poll_s = 5", "0.25 or less is wanted"),
+        ("baud = 1200", "an answer at 1200 baud takes longer: 0.175 or more is wanted"),
+        ("baud = 300", "baud = 300 is too slow to measure anybody"),
+        (
+            'baud = 2400\nline = "8E2"\npoll_s = 0.1',
+            "at 2400 baud takes longer: 0.105 or more",
+        ),
+    ],
+)
+def test_a_map_that_would_measure_nobody_is_refused(map_file, more, words):
+    """A window is over after a second without a value, and an answer takes its time on the wire."""
+    with pytest.raises(OptionRefused, match=re.escape(words)) as refused:
+        load("modbus", Thermometer, map_file(more + GOOD))
+    assert "head.toml, poll_s = " in str(refused.value)
+
+
+def test_the_slowest_map_that_can_measure_is_taken(map_file):
+    assert load("modbus", Thermometer, map_file("baud = 1200\npoll_s = 0.175" + GOOD)).baud == 1200
 
 
 def test_a_map_that_is_not_there_is_said(tmp_path):

@@ -90,6 +90,10 @@ def test_all_that_is_wired_is_understood():
         ('"/dev/gate/code1"', '"/dev/gate/card1"', "q1 is on it already"),
         ("baud = 115200", "baud = 1", "baud = 1: "),
         ('line = "8N1"', 'line = "8N3"', "line = .8N3.: "),
+        (
+            'driver = "gy_mcu90614"', 'driver = "calex_pyrousb"\nbaud = 1200',
+            "thermometer.t1.baud = 1200: calex_pyrousb is given 0.07 s for an answer",
+        ),
         ("echo = true", "echo = true\npulse_s = 0.05", "pulse_s = 0.05"),
         ("echo = true", "echo = true\npulse_s = 30", "pulse_s = 30"),
         ('unit = "3"', 'unit = "300"', "unit = '300': an address from 1 to 247"),
