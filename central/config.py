@@ -236,20 +236,26 @@ def _read(path: Path, shape: type[S]) -> S:
 
 
 def _explain(message: str, raw: dict[str, Any]) -> str:
-    """Turn msgspec's "... - at `$.broker.url`" into key, value and reason."""
+    """Turn msgspec's "... - at `$.compound[0].city`" into key, id, value and reason."""
     reason, _, place = message.partition(" - at `$")
-    key = place.rstrip("`").lstrip(".")
+    key = place.strip("`.")
+    where = ""
     value: Any = raw
     for step in re.findall(r"[^.\[\]]+", key):
+        where += f"[{step}]" if step.isdigit() else f".{step}"
         try:
             value = value[int(step)] if step.isdigit() else value[step]
         except (KeyError, IndexError, TypeError):
             return f"{key}: {reason}."
+        if step.isdigit() and isinstance(value, dict) and isinstance(value.get("id"), str):
+            where += f" ({value['id'][:SHOWN_MAX]})"
+    where = where.lstrip(".")
     unknown = re.search(r"unknown field `([^`]+)`", reason)
     if unknown and isinstance(value, dict):
-        key, value = f"{key}.{unknown[1]}".lstrip("."), value.get(unknown[1])
-        return f"{key}{_shown(key, value)}: no such setting; a typing error?"
-    return f"{key or 'the file'}{_shown(key, value)}: {reason}."
+        word, value = unknown[1], value.get(unknown[1])
+        key = f"{where}.{word}".lstrip(".")
+        return f"{key}{_shown(word, value)}: no such setting; a typing error?"
+    return f"{where or 'the file'}{_shown(key, value)}: {reason}."
 
 
 def _shown(key: str, value: Any) -> str:

@@ -100,8 +100,9 @@ def run(config_file: Path) -> None:
     try:
         Service(config.read(config_file)).run()
     except (SettingsRefused, SecretMissing) as error:
-        systemd.notify(f"STATUS={error}")
-        log.critical("The settings do not stand.", extra={"GATE_REASON": str(error)})
+        reason = f"{config_file}: {error}"
+        systemd.notify(f"STATUS={reason}")
+        log.critical("The settings do not stand.", extra={"GATE_REASON": reason})
         sys.exit(2)
     except GateError as error:
         systemd.notify(f"STATUS={error}")
@@ -127,12 +128,14 @@ def check(config_file: Path, *, as_json: bool) -> None:
         sys.exit(2)
     for remark in remarks:
         click.echo(f"{config_file}: {remark}", err=True)
-    understood = msgspec.to_builtins(settings)
+    understood = trial.as_understood(settings)
     if as_json:
         click.echo(json.dumps(understood, ensure_ascii=False))
         return
     for key, value in _lines(understood):
         click.echo(f"{key} = {value}")
+    for key, meaning in trial.unset_options(settings):
+        click.echo(f"{key} = not set: {meaning}")
     click.echo(f"{config_file}: understood.")
 
 
@@ -152,7 +155,7 @@ def doctor(config_file: Path, *, as_json: bool) -> None:
             words = f"{finding.device:12} {mark}  {finding.words}"
             click.echo(json.dumps(asdict(finding), ensure_ascii=False) if as_json else words)
     except (SettingsRefused, SecretMissing) as fault:
-        click.echo(str(fault), err=True)
+        click.echo(f"{config_file}: {fault}", err=True)
         sys.exit(2)
     except GateError as fault:
         click.echo(str(fault), err=True)

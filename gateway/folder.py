@@ -38,7 +38,7 @@ def desk_key(settings: Settings) -> bytes:
     Under systemd it is kept in the unit's runtime folder, in memory; else in this process only.
     """
     if settings.desk.key_file:
-        return seal.read_key(Path(settings.desk.key_file))
+        return seal.read_key(Path(settings.desk.key_file), "desk.key_file")
     if settings.desk.key_credential:
         key = systemd.credential(settings.desk.key_credential)
         return key if len(key) == seal.KEY_BYTES else seal.parse_key(key, "the desk's credential")
@@ -47,7 +47,7 @@ def desk_key(settings: Settings) -> bytes:
         return secrets.token_bytes(seal.KEY_BYTES)
     path = Path(runtime) / "desk.key"
     with contextlib.suppress(GateError):
-        return seal.read_key(path)
+        return seal.read_key(path, "desk")
     path.write_bytes(secrets.token_bytes(seal.KEY_BYTES))
     path.chmod(0o600)
     return path.read_bytes()

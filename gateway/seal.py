@@ -18,27 +18,30 @@ KEY_BYTES = 32
 
 def sealer(key_file: Path) -> Callable[[bytes], bytes]:
     """Give the function that seals to the public key in a file."""
-    encrypt = SealedBox(PublicKey(read_key(key_file))).encrypt
+    key = "seal.public_key_file"
+    encrypt = SealedBox(PublicKey(read_key(key_file, key))).encrypt
     try:
         encrypt(b"")
     except CryptoError as error:
         raise SettingsRefused(
-            f"The key file {key_file} holds 32 bytes that are no public key: take the file that"
+            f"{key}: {key_file} holds 32 bytes that are no public key: take the file that"
             " `central keygen` made."
         ) from error
     return encrypt
 
 
-def read_key(path: Path) -> bytes:
-    """Read a key of 32 bytes from a file that holds it as base64, hexadecimal or as it is."""
+def read_key(path: Path, key: str) -> bytes:
+    """Read a key of 32 bytes from a file that holds it as base64, hexadecimal or as it is.
+
+    `key` is the setting that names the file.
+    """
     try:
         content = path.read_bytes()
     except OSError as error:
         raise SecretMissing(
-            f"The key file {path} cannot be read ({error.strerror}): put it there, readable by"
-            " this user."
+            f"{key}: {path} cannot be read ({error.strerror}): put it there, readable by this user."
         ) from error
-    return parse_key(content, f"The key file {path}")
+    return parse_key(content, f"{key}: {path}")
 
 
 def parse_key(content: bytes, where: str) -> bytes:

@@ -263,7 +263,7 @@ def lessons(config_file: Path, out: Path) -> None:
     try:
         count = export(config_file, out)
     except SettingsRefused as fault:
-        click.echo(str(fault), err=True)
+        click.echo(f"{config_file}: {fault}", err=True)
         sys.exit(2)
     except GateError as fault:
         click.echo(str(fault), err=True)

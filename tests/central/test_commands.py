@@ -105,7 +105,7 @@ def test_a_fault_names_key_value_and_reason(was, becomes, said):
         ('id = "c02"', 'id = "c01"', "compound.id = 'c01': there are two"),
         ('id = "c02"', 'id = "central"', "compound.id = 'central': so the centre's own alarms"),
         ('"东门"', '"\\u0007"', "names.zh: it holds a control character"),
-        ('id = "c02"', 'id = "C 02"', "compound.1.id"),
+        ('id = "c02"', 'id = "C 02"', "compound.1 (C 02).id = 'C 02': "),
         ('zone = "Asia/Shanghai"', "", "missing required field `zone`"),
     ],
 )

@@ -92,7 +92,9 @@ def test_a_good_file_is_understood():
         ('way = "out"', 'way = "sideways"', "lane.1.way|sideways"),
         ('way = "out"', 'way = "out"\ntakes_temperature = true', "no thermometer"),
         ("zone = [[0.1, 0.4], [0.9, 0.4], [0.9, 1.0], [0.1, 1.0]]", "zone = [[0, 0]]", "corners"),
-        ("[0.9, 1.0]", "[0.9, 1.5]", "1.5"),
+        ("[0.9, 1.0]", "[0.9, 1.5]", r"lane.0. \(in1\).zone.2..1. = 1.5: "),
+        ('way = "out"', "", r"lane.1. \(out1\): .* required field `way`"),
+        ('way = "out"', 'wya = "out"', r"lane.1. \(out1\).wya = 'out': no such setting"),
         (
             "[0.9, 1.0], [0.1, 1.0]]",
             "[0.1, 1.0], [0.9, 1.0]]",
@@ -133,7 +135,11 @@ def test_a_good_file_is_understood():
             "[retention]\nentries_min = 1000000\njournal_mb_max = 8\n[seal]",
             "retention.entries_min = 1000000: so many do not fit into journal_mb_max = 8",
         ),
-        ('way = "in"', 'way = "in"\npassage_wait_s = 0.5', "passage_wait_s = 0.5: "),
+        (
+            'way = "in"',
+            'way = "in"\npassage_wait_s = 0.5',
+            r"lane.0. \(in1\).passage_wait_s = 0.5: ",
+        ),
         ("[seal]", 'pass = "secret"\n[seal]', "broker.pass: no such setting"),
         ("gy_mcu90614", "gy_mcu90615", "gy_mcu90615"),
         ("gy_mcu90614", "gy_mcu90640", "an array finds the face and does not decide fever"),

@@ -100,10 +100,10 @@ def test_what_is_sealed_only_the_private_key_opens(tmp_path, write):
 
 def test_a_key_that_is_none_is_said(tmp_path):
     with pytest.raises(SecretMissing, match="nowhere"):
-        seal.read_key(tmp_path / "nowhere")
+        seal.read_key(tmp_path / "nowhere", "desk.key_file")
     (tmp_path / "bad").write_text("not a key")
     with pytest.raises(SettingsRefused, match="32 bytes"):
-        seal.read_key(tmp_path / "bad")
+        seal.read_key(tmp_path / "bad", "desk.key_file")
 
 
 def test_the_desk_keeps_notes_encrypted_and_deletes_them(tmp_path):

@@ -5,6 +5,8 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from drivers.driver import declared
+from drivers.reader import Reader
 from gateway import config
 from gateway.cli import gateway
 from gateway.core.passage import Lane
@@ -153,6 +155,10 @@ def test_check_tells_each_as_understood_and_opens_nothing(tmp_path):
         'lane.in1.barrier = "b1"', "lane.in1.barrier_channel = 2", "distance.d1.near_mm = 1200",
         "distance.d1.settle_s = 0.5", "reader.q1.again_s = 5.0", "barrier.b1.pulse_s = 0.5",
         "barrier.b1.echo = true", 'barrier.b1.options.unit = "3"', "broker.ca_file = not set",
+        "lane.in1.takes_temperature = true", "lane.out1.takes_temperature = false",
+        "lane.in1.heated_drivers = true", "distance.d1.baud = 9600", 'distance.d1.line = "8N1"',
+        "reader.q1.baud = 115200",
+        f"reader.q2.options.number = not set: {declared('sdt_id_card', Reader).options['number']}",
     ):  # fmt: skip
         assert line in done.output.splitlines()
     done = CliRunner().invoke(gateway, ["check", "--json", "--config", str(file)])

@@ -39,7 +39,9 @@ def run(*words):
         (b"", "missing required field `compound`"),
     ],
 )
-@pytest.mark.parametrize("word", ["check", "journal verify"])
+@pytest.mark.parametrize(
+    "word", ["check", "journal verify", "run", "doctor", "plates lessons --out lessons"]
+)
 def test_settings_that_are_none(tmp_path, word, content, said):
     path = tmp_path / "gateway.toml"
     if content is not None:
@@ -54,7 +56,10 @@ def test_settings_that_are_none(tmp_path, word, content, said):
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ('seal.pub"', 'nowhere.pub"', "cannot be read"),
+        ('seal.pub"', 'nowhere.pub"', "seal.public_key_file: "),
+        ('/data"', '/seal.pub"', "seal.pub is no folder"),
+        ('/data"', '/seal.pub/data"', "seal.pub is no folder"),
+        ("[screen]", '[plates]\nreader = "tesseract"\n[screen]', "plates.reader = 'tesseract': "),
         ('seal.pub"', 'zero.pub"', "no public key"),
         ("[screen]", '[desk]\nkey_file = "/nowhere"\n[screen]', "/nowhere cannot be read"),
         ("[seal]", 'password_file = "/nowhere"\n[seal]', "/nowhere cannot be read"),
@@ -71,7 +76,8 @@ def test_settings_that_are_none(tmp_path, word, content, said):
          "the whole path is wanted"),
     ],
 )  # fmt: skip
-def test_check_tries_the_files_and_addresses_that_are_named(gate, old, new, said):
+def test_check_tries_the_files_and_addresses_that_are_named(gate, monkeypatch, old, new, said):
+    monkeypatch.setenv("PATH", "/nowhere")  # No tesseract.
     (gate.folder / "zero.pub").write_bytes(bytes(32))
     text = gate.config.read_text()
     assert old in text
