@@ -16,6 +16,7 @@ from gateway.contract import Entry
 from gateway.core.events import Record
 from gateway.journal.rows import Stream as Held
 from gateway.journal.rows import entry_of
+from gateway.uplink import ALERTS_MAX, Pace
 from tests.storm import oracle
 from tests.storm.gate import Box
 from tests.storm.truth import (
@@ -31,6 +32,7 @@ from tests.storm.truth import (
 )
 
 Sets = dict[str, int]
+MESSAGE_BYTES_MAX = Pace().batch_bytes
 HEARD_S_MAX = 300.0 + 200.0
 """Central's own bound, and the longest way of a message that the weather doubled and delayed."""
 
@@ -65,10 +67,12 @@ class Checker:
         if len(self.broken) < 12:
             self.broken.append(f"law {law}: {what} [{self.site.moment()}]")
 
-    def more(self, what: str, size: int) -> None:
-        """Note how large something became."""
+    def more(self, what: str, size: int, bound: int) -> None:
+        """Note how large something became, and hold it to its bound."""
         if size > self.most[what]:
             self.most[what] = size
+            if size > bound:
+                self.fail(6, f"{what}: {size}, and the bound is {bound}")
 
     # --- A gate records ---------------------------------------------------------------------
 
@@ -115,7 +119,8 @@ class Checker:
                 waits = any(fact.key == record.passage for fact in waiting.facts)
                 if waits:
                     self.fail(1, f"gate {box.number} shows a passage as recorded that is not")
-        self.more("records waiting in a gate's memory", left)
+        ring = box.settings.retention.ring
+        self.more("records waiting in a gate's memory", len(recorder._ring), ring)
 
     def _match(self, waiting: Waiting, entry: Entry) -> tuple[Fact | None, int]:
         mono_ms, gone = mono_of(entry), 0
@@ -167,8 +172,8 @@ class Checker:
         if journal.fault is None and box.card.fault is None:
             self._pruned(box, journal)
         sent = sum(len(course.batches) for course in loop.uplink._courses.values())
-        self.more("batches of a gate on their way", sent)
-        self.more("alerts of a gate kept to be sent early", len(loop.uplink._alerts))
+        self.more("batches of a gate on their way", sent, box.settings.uplink.window)
+        self.more("alerts of a gate kept to be sent early", len(loop.uplink._alerts), ALERTS_MAX)
 
     def _pruned(self, box: Box, journal: Any) -> None:
         """Follow what a journal says that it no longer holds; `scan` sees later if that is true."""

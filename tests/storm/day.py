@@ -32,7 +32,7 @@ from tests.storm import centre as centre_house
 from tests.storm import gate, nemesis, traffic
 from tests.storm.broker import Broker
 from tests.storm.centre import House
-from tests.storm.checker import Checker
+from tests.storm.checker import MESSAGE_BYTES_MAX, Checker
 from tests.storm.disk import Card, Engine, Os
 from tests.storm.gate import Box
 from tests.storm.nemesis import Action
@@ -154,7 +154,7 @@ class Site:
         """Take a message into the trace."""
         self.messages += 1
         self.digest.update(f"{self.clock.now:.3f} {way} {number} {topic} ".encode() + payload)
-        self.checker.more("bytes of a message", len(payload))
+        self.checker.more("bytes of a message", len(payload), MESSAGE_BYTES_MAX)
 
     # --- The day ----------------------------------------------------------------------------
 

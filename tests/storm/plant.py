@@ -121,6 +121,11 @@ def _drops_the_ring(right: Any) -> Any:
     return record
 
 
+def _ring_without_end(_right: Any) -> Any:
+    """Memory is cheap: what waits for the card is kept, however much it is."""
+    return lambda _self: None
+
+
 def _not_understood_is_dropped(right: Any) -> Any:
     """What nobody understands is of no use to anybody."""
 
@@ -204,6 +209,14 @@ BUGS: Final = (
         _drops_the_ring,
         "not recorded",
         (Action(5 * HOUR, "disk", 3, "readonly", HOUR),),
+    ),
+    Bug(
+        "what waits for the card has no bound",
+        recorder.Recorder,
+        "_overflow",
+        _ring_without_end,
+        "the bound is 60",
+        (Action(HOUR, "disk", 3, "readonly", 18 * HOUR),),
     ),
     Bug(
         "what is not understood is dropped",
