@@ -58,6 +58,12 @@ class Hubs:
         with self._known:
             self._lost_s[device] = now
 
+    def closed(self, device: str) -> None:
+        """Forget where a device hangs whose port we closed: its going would not be noticed."""
+        with self._known:
+            if device not in self._lost_s:
+                self._hub.pop(device, None)
+
     def gone_with(self, device: str) -> str:
         """Name the hub with which this device went, if all on it went together; else nothing."""
         with self._known:

@@ -90,6 +90,7 @@ class PortThread:
                 self.beat_s = monotonic()
                 if self._attend():
                     tries = 0
+                self._hubs.closed(self.name)
                 self._pause(BACK_OFF_S[min(tries, len(BACK_OFF_S) - 1)])
                 tries += 1
         except BaseException as error:  # noqa: BLE001 - the thread's entry: the process ends.

@@ -47,12 +47,12 @@ def listening(heard):
 
 def barriers(sink, fail, driver: str, port: str, *, pulse_s: float = PULSE_S, **more) -> Barriers:
     """Make one relay, on the lanes that are named with their channels; else on in1's."""
-    options = more.pop("options", {})
+    options, hubs = more.pop("options", {}), more.pop("hubs", None)
     settings = BarrierSettings(
         name="b1", driver=driver, port=port, pulse_s=pulse_s, options=options
     )
     gates = [Gate(lane, "b1", channel) for lane, channel in (more or {"in1": 1}).items()]
-    return Barriers([settings], gates, sink, fail, Hubs())
+    return Barriers([settings], gates, sink, fail, hubs or Hubs())
 
 
 @pytest.fixture

@@ -62,6 +62,18 @@ def test_all_of_a_hub_at_once_is_the_hub(ttys):
     assert lost(ttys, ("ttyUSB0", 5.0), ("ttyUSB1", 5.2)) == {"ttyUSB0": "1-1", "ttyUSB1": "1-1"}
 
 
+def test_a_port_that_is_closed_meanwhile_is_not_waited_for(ttys):
+    """A relay that does not answer is opened again and again, and misses its hub's going."""
+    hubs = Hubs(ttys)
+    for port in ("ttyUSB0", "ttyUSB1", "b1"):
+        hubs.opened(port, "/dev/ttyUSB1")
+    hubs.closed("b1")
+    for port in ("ttyUSB0", "ttyUSB1"):
+        hubs.lost(port, 5.0)
+        hubs.closed(port)
+    assert [hubs.gone_with(port) for port in ("ttyUSB0", "ttyUSB1", "b1")] == ["1-1", "1-1", ""]
+
+
 @pytest.mark.parametrize(
     ("moments", "also"),
     [

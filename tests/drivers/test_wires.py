@@ -13,10 +13,12 @@ from drivers.ports import open_port
 from drivers.reader import Reader, Scan
 from drivers.thermometer import Sample, Thermometer
 from gateway.core.events import DeviceStateChanged, PassPresented, PresenceChanged, SampleTaken
-from gateway.devices.devices import Line
+from gateway.devices.devices import Line, SerialDevices
 from gateway.devices.ears import DistanceEar, ReaderEar
 from gateway.devices.hearing import recognise, speaking
+from gateway.devices.hubs import Hubs
 from tests.drivers.lines import Wire
+from tests.drivers.running import barriers, running
 
 GY = declared("gy_mcu90614", Thermometer)
 GY_53 = declared("gy_53", Distance)
@@ -315,8 +317,9 @@ def test_other_line_settings_reach_the_port():
 class Server:
     """A serial server: several real TCP ports that are all gone when its power goes."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, silent: int = 0) -> None:
         self._doors = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+        self._silent = self._doors[count - silent :]
         self._lines: list[socket.socket] = []
         self._on = True
         self.ports = [f"socket://127.0.0.1:{door.getsockname()[1]}" for door in self._doors]
@@ -331,7 +334,7 @@ class Server:
             line, _ = door.accept()
             self._lines.append(line)
             while self._on:
-                line.sendall(FRAME)
+                line.sendall(b"" if door in self._silent else FRAME)
                 time.sleep(0.05)
         except OSError:
             return
@@ -358,6 +361,22 @@ def test_all_ports_of_a_hub_gone_at_once_are_said_as_one(heard, listening):
     heard.wait(lambda events: all(("lost", "hub") in states(events, name) for name in names))
     gone = [e for e in heard.of(DeviceStateChanged) if e.reason == "hub"]
     assert {e.hub for e in gone} == {"127.0.0.1"}
+    server.close()
+
+
+def test_a_relay_goes_with_its_hub_and_is_no_alert_of_its_own(heard):
+    """F29: a relay says nothing, so that only looking at its port tells that it is gone."""
+    server, hubs = Server(2, silent=1), Hubs()
+    lines = [Line("t1", "gy_mcu90614", server.ports[0])]
+    with running() as start:
+        start(lambda fail: SerialDevices(lines, heard, fail, hubs))
+        start(lambda fail: barriers(heard, fail, "lcus", server.ports[1], hubs=hubs))
+        for device in ("t1", "b1"):
+            heard.wait(reached(device, "ok"))
+        server.cut(0, 1)
+        for device in ("t1", "b1"):
+            heard.wait(reached(device, "lost", "hub"))
+    assert not [e for e in heard.of(DeviceStateChanged) if e.reason == "unplugged"]
     server.close()
 
 
