@@ -22,7 +22,7 @@ from central import asking, backup, clock, config, following, reading
 from central.alarms import TROUBLES
 from central.api import Pages
 from central.config import Settings, Site, VaultSettings
-from central.errors import CentralError, LedgerUnreadable, SettingsRefused
+from central.errors import CentralError, LedgerUnreadable, PagesRefused, SettingsRefused
 from central.ledger import Ledger
 from central.service import Centre, Stop
 from central.subscriber import Link, attempt
@@ -98,7 +98,7 @@ def _run(settings: Settings, site: Site) -> int:
         try:
             pages = Pages(settings, site, centre.health, centre.inbox)
         except OSError as error:
-            raise SettingsRefused(
+            raise PagesRefused(
                 f"http.listen = {settings.http.listen!r}: {error.strerror}; choose another port"
             ) from error
         pages.start()
@@ -118,6 +118,8 @@ def _alone(settings: Settings) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         held = (folder / "central.lock").open("w")
+    except (FileExistsError, NotADirectoryError) as error:
+        raise SettingsRefused(f"data_dir = {settings.data_dir!r}: it is no folder.") from error
     except OSError as error:
         raise LedgerUnreadable(
             f"data_dir = {settings.data_dir!r}: this user cannot write there ({error.strerror})"
@@ -169,6 +171,10 @@ def check(path: str, as_json: bool) -> None:
     with _exits():
         settings, site = config.read(path)
         attempt(settings.broker)
+        _try_folder("data_dir", Path(settings.data_dir))
+        _try_folder("backup.directory", Path(settings.backup.directory))
+        if settings.vault:
+            _try_keys(settings.vault)
         if as_json:
             understood = msgspec.to_builtins(settings) | {"site": msgspec.to_builtins(site)}
             click.echo(json.dumps(understood, ensure_ascii=False))
@@ -179,6 +185,27 @@ def check(path: str, as_json: bool) -> None:
             click.echo(line)
         if backup.same_device(settings.ledger_path, Path(settings.backup.directory)):
             click.echo("# backup.directory is on the ledger's device, or one of them is not there")
+
+
+def _try_folder(key: str, folder: Path) -> None:
+    """Refuse a path where a file is in the way; a folder that is not there yet will be made."""
+    # os.path: a folder that this user may not look into is no fault here.
+    place = next(one for one in (folder, *folder.parents) if os.path.exists(one))  # noqa: PTH110
+    if not place.is_dir():
+        raise SettingsRefused(f"{key} = {str(folder)!r}: {place} is no folder.")
+
+
+def _try_keys(vault: VaultSettings) -> None:
+    """Read the vault's keys that are files; a credential is there only within its unit."""
+    for word in ("private_key_file", "table_key_file"):
+        file = getattr(vault, word)
+        try:
+            if file is not None:
+                read_key_bytes(Path(file).read_bytes(), file)
+        except PermissionError:
+            click.echo(f"# vault.{word} is not tried: this user may not read it", err=True)
+        except OSError as error:  # VaultLocked is one, too.
+            raise SettingsRefused(f"vault.{word}: {error}") from error
 
 
 def _lines(value: Any, name: str) -> Iterator[str]:

@@ -26,5 +26,9 @@ class BrokerRefused(CentralError, ConnectionError):
     """The broker does not let the centre in."""
 
 
+class PagesRefused(CentralError, OSError):
+    """The wall page's address cannot be had now; whoever holds it may let it go."""
+
+
 class VaultLocked(CentralError, OSError):
     """The vault's key or its database cannot be opened."""

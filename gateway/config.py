@@ -527,6 +527,7 @@ def data_folder(settings: Settings) -> Path:
     """Make the gate's folder, for this user alone; raises SettingsRefused.
 
     A disk that is full or read-only is no fault of the settings: the gate works on, NOT RECORDED.
+    Nor is one that fails: whatever comes of it, the gate is started again.
     """
     folder = Path(settings.data_dir)
     trial = folder / ".trial"
@@ -535,7 +536,8 @@ def data_folder(settings: Settings) -> Path:
         trial.touch()
         trial.unlink()
     except OSError as error:
-        if error.errno not in {errno.EROFS, errno.ENOSPC, errno.EDQUOT} or not folder.is_dir():
+        ill = error.errno in {errno.EROFS, errno.ENOSPC, errno.EDQUOT} and folder.is_dir()
+        if not ill and error.errno != errno.EIO:
             raise SettingsRefused(
                 f"data_dir = {settings.data_dir!r}: this user cannot write there"
                 f" ({error.strerror})."

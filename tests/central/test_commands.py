@@ -1,6 +1,7 @@
 """Settings and commands: what is understood, what is refused, and how it ends."""
 
 import json
+import socket
 import sqlite3
 from pathlib import Path
 
@@ -135,6 +136,36 @@ def test_check_prints_everything_as_understood(tmp_path):
     assert [one["id"] for one in understood["site"]["compound"]][-1] == "c08"
 
 
+@pytest.mark.parametrize(
+    ("was", "becomes", "said"),
+    [
+        (
+            "/var/lib/gatepost-central",
+            "site.toml",
+            "data_dir = 'site.toml': site.toml is no folder",
+        ),
+        (
+            "/srv/gatepost-backup",
+            "site.toml/b",
+            "backup.directory = 'site.toml/b': site.toml is no",
+        ),
+        ("private_key_credential =", "private_key_file =", "vault.private_key_file: [Errno 2]"),
+        (
+            'table_key_credential = "vault-table-key"',
+            'table_key_file = "site.toml"',
+            "vault.table_key_file: site.toml: 32 bytes in hexadecimal are wanted",
+        ),
+    ],
+)
+def test_check_tries_the_folders_and_keys_that_are_named(was, becomes, said):
+    path = _example_folder()
+    text = path.read_text().replace("ca_file", "# ca_file")  # Not on this machine.
+    assert was in text
+    path.write_text(text.replace(was, becomes, 1))
+    found = run("check", "--config", path)
+    assert (found.exit_code, said in found.output) == (2, True), found.output
+
+
 def test_summary_and_gaps_of_a_running_ledger(tmp_path):
     path = places.settings(tmp_path)
     (tmp_path / "data").mkdir()
@@ -211,8 +242,16 @@ def test_a_folder_that_cannot_be_had_is_said(tmp_path):
     path = places.settings(tmp_path)
     (tmp_path / "data").write_text("a file where the folder should be")
     found = run("run", "--config", path)
-    assert found.exit_code == 1
+    assert found.exit_code == 2
     assert "data_dir" in found.output
+
+
+def test_a_port_that_another_holds_is_a_failure_after_which_it_is_started_again(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        path = places.settings(tmp_path, http_port=other.getsockname()[1])
+        found = run("run", "--config", path)
+    assert found.exit_code == 1
+    assert "http.listen = '127.0.0.1:" in found.output
 
 
 def test_keys_are_made_once(tmp_path):

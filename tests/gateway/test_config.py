@@ -1,6 +1,8 @@
 """Settings: what is understood, and the first fault with key, value and reason."""
 
+import errno
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
@@ -200,6 +202,17 @@ def test_the_password_comes_from_a_credential_or_a_file(tmp_path, monkeypatch):
     settings = config.parse(GOOD.replace("username", f'password_file = "{file}"\nusername'))
     assert config.password(settings.broker) == "s3cret"
     assert config.password(config.parse(GOOD).broker) is None
+
+
+@pytest.mark.parametrize("word", ["mkdir", "touch"])
+def test_a_card_that_fails_at_the_start_is_no_fault_of_the_settings(tmp_path, monkeypatch, word):
+    def fail(*_, **__):
+        raise OSError(errno.EIO, "Input/output error")
+
+    settings = config.parse(GOOD.replace("/var/lib/gatepost", str(tmp_path / "data"), 1))
+    with monkeypatch.context() as failing:
+        failing.setattr(Path, word, fail)
+        assert config.data_folder(settings) == tmp_path / "data"
 
 
 def test_the_example_is_understood(pytestconfig):
