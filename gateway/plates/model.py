@@ -1,7 +1,7 @@
 """The nets' files: found beside this package, checked against their checksums, opened.
 
-OpenCV's own `cv2.dnn` runs them. Where onnxruntime is installed (`gatepost[onnx]`) it does: about
-twice as fast, with the same numbers to five places.
+OpenCV's own `cv2.dnn` runs them. Where onnxruntime is installed it does: about twice as
+fast, with the same numbers to five places.
 """
 
 import hashlib
@@ -69,7 +69,7 @@ def open_models(folder: Path = FOLDER, runtime: Runtime = "best") -> Models:
     if runtime == "best":
         runtime = "onnxruntime" if find_spec("onnxruntime") else "opencv"
     elif runtime == "onnxruntime" and not find_spec("onnxruntime"):
-        raise ReaderMissing("onnxruntime is not installed: pip install 'gatepost[onnx]'")
+        raise ReaderMissing("onnxruntime is not installed: .venv/bin/pip install onnxruntime")
     try:
         listed = json.loads((folder / LIST).read_text(encoding="utf-8"))
         nets = [

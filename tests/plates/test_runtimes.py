@@ -29,7 +29,7 @@ def test_asked_for_and_not_installed_it_says_what_to_install():
         open_models(runtime="onnxruntime")
 
 
-@pytest.mark.skipif(not HAS_ONNX, reason="onnxruntime is not installed: pip install gatepost[onnx]")
+@pytest.mark.skipif(not HAS_ONNX, reason="onnxruntime is not installed: pip install onnxruntime")
 def test_both_runtimes_accept_the_same_strings():
     assert open_models().runtime == "onnxruntime"
     opencv, other = (NetReader.open(runtime=name) for name in ("opencv", "onnxruntime"))
