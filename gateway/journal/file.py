@@ -125,7 +125,7 @@ def broken(what: str) -> sqlite3.DatabaseError:
     return error
 
 
-def unwritable(error: sqlite3.Error, path: str | Path) -> JournalUnwritable:
+def unwritable(error: Exception, path: str | Path) -> JournalUnwritable:
     """Say what SQLite said in words of the gate."""
     name = getattr(error, "sqlite_errorname", None) or ""
     if name == "SQLITE_FULL":

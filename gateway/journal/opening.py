@@ -29,6 +29,15 @@ NEWEST: Final = 1000
 ASIDE_MAX: Final = 5
 ASIDE_BYTES_MAX: Final = 256 * 2**20
 """Files set aside are kept up to so many and so much, the newest in any case."""
+WAL_VERSION: Final = 2
+"""Of the file's format, in bytes 18 and 19 of its head; SQLite only reads what is above it."""
+_COLUMNS: Final = {
+    "stream": "no, stream, base, boot, anchor, anchor_hash",
+    "entry": "id, v, prev, kind, at_ms, open, seal, sealed, own",
+    "lost": "stream, first, last, reason",
+    "salvaged": "stream_no, entries, lost",
+}
+"""All that is ever asked of a table, by name."""
 _PARTS: Final = ("", "-wal", "-shm")
 _SHORTEST: Final = 512
 """No database is shorter, but an empty one."""
@@ -53,8 +62,8 @@ def connect(
             return _open(path), None, Saved()
         _finish(Path(path))
         return _open(path), None, Saved()
-    except sqlite3.Error as error:
-        if path == MEMORY or not journal_file.is_broken(error):
+    except (sqlite3.Error, LookupError, ValueError) as error:
+        if path == MEMORY or not _is_damaged(error):
             raise journal_file.unwritable(error, path) from error
     except OSError as error:
         raise journal_file.unreachable(error, path) from error
@@ -70,9 +79,22 @@ def connect(
         raise journal_file.unreachable(error, path) from error
 
 
+def _is_damaged(error: Exception) -> bool:
+    """Tell a file that will not open for its own sake.
+
+    One flipped bit renames a column in the schema, or leaves a name that is no text; of a first
+    page that cannot be read SQLite has a word of its own.
+    """
+    name = getattr(error, "sqlite_errorname", None)
+    schema = not isinstance(error, sqlite3.Error) or name == "SQLITE_ERROR"
+    return schema or name == "SQLITE_IOERR_CORRUPTFS" or journal_file.is_broken(error)
+
+
 def _open(path: str | Path) -> sqlite3.Connection:
     if path != MEMORY and _has_lost_its_head(Path(path)):
         raise journal_file.broken("the file is gone, its write-ahead log is not")
+    if path != MEMORY and _calls_itself_newer(Path(path)):
+        raise journal_file.broken("the file's head asks for another SQLite")
     connection = sqlite3.connect(str(path))
     try:
         journal_file.prepare(connection)
@@ -92,10 +114,19 @@ def _has_lost_its_head(path: Path) -> bool:
     return False
 
 
+def _calls_itself_newer(path: Path) -> bool:
+    """Tell of a flipped bit by which SQLite would take the file for read-only, for good."""
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        return any(version > WAL_VERSION for version in file.read(20)[18:])
+    return False
+
+
 def _check(connection: sqlite3.Connection, path: Path) -> None:
     """Read what must be readable; a torn page shows itself here and not in the rush hour."""
-    for table in ("stream", "entry", "lost"):
-        connection.execute(f"SELECT * FROM {table} ORDER BY rowid DESC LIMIT {NEWEST}").fetchall()  # noqa: S608 - our own names.
+    for table, columns in _COLUMNS.items():
+        newest = f"SELECT {columns} FROM {table} ORDER BY rowid DESC LIMIT {NEWEST}"  # noqa: S608 - our own names.
+        if any(row[0] is None for row in connection.execute(newest)):
+            raise journal_file.broken(f"the key of {table} is none any more")
     if path.stat().st_size > CHECKED_BYTES_MAX and not _suspected(path).exists():
         return
     found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]

@@ -248,6 +248,53 @@ def test_a_letter_that_is_no_text_any_more_is_a_broken_file(tmp_path):
     journal.close()
 
 
+@pytest.mark.parametrize(
+    ("word", "at", "bit"),
+    [
+        (b'"anchor_hash" BLOB', 3, 0),  # no such column: SQLITE_ERROR
+        (b'"own" BLOB', 2, 1),  # laid a second time by the migrations
+        (b'"at_ms" INTEGER', 2, 0),  # named by nothing but an append
+        (b'"no" INTEGER PRIMARY', 15, 0),  # a key that is no row id
+        (b'"stream_no" INTEGER', 3, 7),  # UnicodeDecodeError
+        (b'"applied_at" TEXT', 3, 0),  # KeyError
+        (b"\2\2\0\x40\x20\x20", 0, 2),  # read-only for ever
+    ],
+)
+def test_a_flipped_bit_of_the_schema_is_a_broken_file(tmp_path, word, at, bit):
+    path = tmp_path / "journal.db"
+    made = broken_journal(path)
+    content = bytearray(path.read_bytes())
+    assert content.count(word) == 1
+    content[content.index(word) + at] ^= 1 << bit
+    path.write_bytes(content)
+    journal = open_journal(path, first=9, or_refuse=True)
+    assert journal.fault is None
+    assert journal.set_aside is not None
+    assert list(read(journal)) == made
+    journal.append([alert()], stamp(999))
+    journal.close()
+
+
+def test_a_first_page_that_cannot_be_read_is_a_broken_file(tmp_path, monkeypatch):
+    path = tmp_path / "journal.db"
+    made = broken_journal(path)
+    prepare = opening.journal_file.prepare
+
+    def refuse(connection):
+        if connection.execute("PRAGMA database_list").fetchone()[2] == str(path):
+            monkeypatch.undo()
+            error = sqlite3.OperationalError("disk I/O error")
+            error.sqlite_errorname = "SQLITE_IOERR_CORRUPTFS"
+            raise error
+        prepare(connection)
+
+    monkeypatch.setattr(opening.journal_file, "prepare", refuse)
+    journal = open_journal(path, first=9)
+    assert journal.set_aside is not None
+    assert list(read(journal)) == made
+    journal.close()
+
+
 def test_the_newest_entry_is_not_believed_when_a_bit_of_it_flipped(tmp_path):
     """No later entry names it; its row holds the beginning of its own hash."""
     path = tmp_path / "journal.db"
