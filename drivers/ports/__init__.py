@@ -10,6 +10,7 @@ descriptor is None by then). All four become one PortLost.
 """
 
 import errno
+import socket
 import termios
 from time import monotonic  # noqa: TID251 - a port is an edge: it is listened to for so long.
 from typing import Final
@@ -24,6 +25,16 @@ LOST: Final = (serial.SerialException, OSError, termios.error, TypeError)
 CHUNK_BYTES_MAX: Final = 4096
 HEARD_BYTES_MAX: Final = 16_384
 TURN_S: Final = 0.05
+
+KEPT_ALIVE: Final = {
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE): 1,
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE): 5,
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL): 3,
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT): 3,
+    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT): 14_000,
+}
+"""A serial server that lost its power says no farewell: it is missed after some 14 s. Seconds but
+for the last, which is milliseconds, and for what was sent and not acknowledged."""
 
 if __name__ not in serial.protocol_handler_packages:
     serial.protocol_handler_packages.append(__name__)
@@ -113,6 +124,9 @@ def open_port(url: str, baud: int, line: str = "8N1", *, echo: bool = False) -> 
         raise PortRefused("refused", f"{url}: {error}; correct the port's address") from error
     except LOST as error:
         raise _refused(url, error) from error
+    if isinstance(connection := getattr(opened, "_socket", None), socket.socket):
+        for (level, option), value in KEPT_ALIVE.items():
+            connection.setsockopt(level, option, value)
     return Port(opened, url, echo=echo)
 
 

@@ -1,6 +1,7 @@
 """Ports as URLs, and the four ways in which a port says that it is gone."""
 
 import os
+import socket
 import termios
 import time
 
@@ -10,7 +11,7 @@ import serial
 from drivers import ports
 from drivers.address import centi, read_address
 from drivers.errors import PortLost, PortRefused
-from drivers.ports import open_port
+from drivers.ports import KEPT_ALIVE, open_port
 from drivers.ports.protocol_replay import read_capture
 from tests.drivers.lines import Wire
 
@@ -153,3 +154,12 @@ def test_degrees(text, value):
 def test_no_degrees(text):
     with pytest.raises(ValueError, match="no temperature"):
         centi(text)
+
+
+def test_a_serial_server_that_loses_its_power_is_missed():
+    """It says no farewell: without probes a line that is listened to would wait for ever."""
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        port = open_port(f"socket://127.0.0.1:{door.getsockname()[1]}", 9600)
+        for (level, option), value in KEPT_ALIVE.items():
+            assert port._line._socket.getsockopt(level, option) == value
+        port.close()
