@@ -125,8 +125,10 @@ def wait_for(children: Children, come: Any) -> None:
 
 
 @click.group(invoke_without_command=True)
-@click.option("--seconds", type=click.FloatRange(min=1), default=30.0, help="Measure for so long.")
-@click.option("--warm-up", type=click.FloatRange(min=0), default=10.0, help="Wait before that.")
+@click.option("--seconds", type=click.FloatRange(min=1), default=30.0, show_default=True,
+              help="Measure for so long.")  # fmt: skip
+@click.option("--warm-up", type=click.FloatRange(min=0), default=10.0, show_default=True,
+              help="Wait before that.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def main(ctx: click.Context, seconds: float, warm_up: float, as_json: bool) -> None:
@@ -147,8 +149,10 @@ def main(ctx: click.Context, seconds: float, warm_up: float, as_json: bool) -> N
 
 
 @main.command("backlog")
-@click.option("--entries", type=click.IntRange(1000), default=100_000, help="Written before.")
-@click.option("--alerts", type=click.IntRange(1, backlog.LANES), default=9, help="Raised in it.")
+@click.option("--entries", type=click.IntRange(1000), default=100_000, show_default=True,
+              help="Written before.")  # fmt: skip
+@click.option("--alerts", type=click.IntRange(1, backlog.LANES), default=9, show_default=True,
+              help="Raised in it.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def backlog_command(entries: int, alerts: int, as_json: bool) -> None:
     """Measure how fast a backlog drains, and how soon an alert in its midst is seen."""

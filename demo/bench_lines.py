@@ -194,11 +194,13 @@ def _judge(wires: list[Wire], heard: list[tuple[str, int, float]]) -> dict[str, 
 
 
 @click.command()
-@click.option("--seconds", type=click.FloatRange(min=1), default=20.0, show_default=True)
+@click.option("--seconds", type=click.FloatRange(min=1), default=20.0, show_default=True,
+              help="Measure each rate for so long.")  # fmt: skip
 @click.option("--rate", "rates", multiple=True, type=click.FloatRange(0.5, 500),
               help="Frames a second on each of nine lines; may be given again.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a rate, a line each.")
-@click.option("--gate", "gate", nargs=2, hidden=True, type=click.Path(path_type=Path))
+@click.option("--gate", "gate", nargs=2, hidden=True, type=click.Path(path_type=Path),
+              help="Be the gate of these settings, and write what was heard there.")  # fmt: skip
 def main(
     *, seconds: float, rates: tuple[float, ...], as_json: bool, gate: tuple[Path, Path] | None
 ) -> None:

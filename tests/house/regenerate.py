@@ -6,6 +6,7 @@ With --check nothing is written; it exits 1 and names what is out of date.
 """
 
 import re
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +21,8 @@ UNITS = {
     "centi_c": "0.01 °C", "s": "s", "mm": "mm", "samples": "samples", "days": "days",
     "attempts": "readings", "pct": "%",
 }  # fmt: skip
+SHELL_ALONE = ("setup", "test", "check", "tree")
+"""What the script does by itself, without a command of its own behind it."""
 MARKS = {"C": "confirmed", "S": "one source", "D": "derived"}
 
 
@@ -27,15 +30,27 @@ def groups() -> Iterator[tuple[str, click.Command]]:
     """Give our commands by the name they are called by."""
     from central.cli import main as central  # noqa: PLC0415 - what only needs a table loads no cv2.
     from demo.__main__ import main as demo  # noqa: PLC0415
+    from demo.bench import main as bench  # noqa: PLC0415
+    from demo.bench_lines import main as bench_lines  # noqa: PLC0415
     from gateway.cli import gateway  # noqa: PLC0415
+    from tests.drivers.fuzz import main as fuzz  # noqa: PLC0415
+    from tests.faults.campaign import main as faults  # noqa: PLC0415
     from tests.model.run import model  # noqa: PLC0415
     from tests.power.run import power  # noqa: PLC0415
+    from tests.storm.run import main as storm  # noqa: PLC0415
+    from tests.world.run import main as world  # noqa: PLC0415
 
     yield "gateway", gateway
     yield "central", central
     yield "./gatepost demo", demo
+    yield "./gatepost bench", bench
+    yield "./gatepost bench lines", bench_lines
+    yield "./gatepost world", world
+    yield "./gatepost storm", storm
     yield "./gatepost model", model
     yield "./gatepost power", power
+    yield "./gatepost fuzz", fuzz
+    yield "./gatepost faults", faults
 
 
 def every_command(name: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
@@ -51,8 +66,15 @@ def every_command(name: str, command: click.Command) -> Iterator[tuple[str, clic
 
 def help_of(name: str, command: click.Command) -> str:
     """Give a command's help as it prints it, at a width that does not depend on a terminal."""
-    context = click.Context(command, info_name=name, terminal_width=100, max_content_width=100)
+    shape = {"terminal_width": 100, "max_content_width": 100}
+    context = click.Context(command, info_name=name, **(command.context_settings | shape))
     return "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
+
+
+def front_door() -> str:
+    """Give what `./gatepost help` prints."""
+    words = ["sh", str(ROOT / "gatepost"), "help"]
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout.rstrip()
 
 
 def commands_table() -> str:
@@ -60,14 +82,18 @@ def commands_table() -> str:
     rows = ["| command | what it does |", "|---|---|"]
     for top, group in groups():
         for name, command in every_command(top, group):
-            if not isinstance(command, click.Group):
+            if not isinstance(command, click.Group) or command.invoke_without_command:
                 rows.append(f"| `{name}` | {command.get_short_help_str(200)} |")
+    for name in SHELL_ALONE:
+        told = re.search(rf"^  {name}\b.*?\s{{2,}}(\S.*)$", front_door(), re.MULTILINE)
+        assert told, f"./gatepost help does not tell of {name}"
+        rows.append(f"| `./gatepost {name}` | {told[1][0].upper()}{told[1][1:]}. |")
     return "\n".join(rows)
 
 
 def commands_in_full() -> str:
     """Give the help of every command."""
-    parts = []
+    parts = [f"## ./gatepost\n\n```\n{front_door()}\n```"]
     for top, group in groups():
         for name, command in every_command(top, group):
             parts.append(f"## {name}\n\n```\n{help_of(name, command)}\n```")

@@ -25,6 +25,20 @@ def test_a_stale_part_is_found(tmp_path):
     assert "old" not in fresh
 
 
+def test_every_command_of_the_script_is_told():
+    told = regenerate.commands_table() + regenerate.commands_in_full()
+    dispatched = re.findall(r"^([a-z |]+)\)$", (ROOT / "gatepost").read_text(), re.MULTILINE)
+    names = {name.strip() for names in dispatched for name in names.split("|")}
+    assert {"demo", "world", "setup"} <= names
+    for name in names - {"gateway", "central"}:
+        assert f"`./gatepost {name}`" in told
+
+
+def test_a_default_that_a_command_prints_is_in_its_help():
+    ((_, demo),) = [(name, one) for name, one in groups() if name == "./gatepost demo"]
+    assert "[default: gatepost]" in regenerate.help_of("./gatepost demo", demo)
+
+
 def test_every_command_and_option_has_help():
     for top, group in groups():
         for name, command in every_command(top, group):

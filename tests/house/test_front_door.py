@@ -38,6 +38,14 @@ def test_help_names_every_command():
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize("command", ["setup", "check", "tree"])
+def test_what_the_script_does_by_itself_has_help_too(command):
+    done = call(command, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"\n  {command}" in done.stdout
+    assert "GATEPOST_WORKERS" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
