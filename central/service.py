@@ -39,6 +39,10 @@ _HURRY_S: Final = 0.2
 """An alert is shown without waiting for the next tick, but no two ticks are closer than this."""
 STALE_S: Final = 10.0
 """Without a tick for so long, past the time of one, /healthz says that the loop is stale."""
+_AWAY: Final = (
+    "The broker is away: see that it runs, and that broker.url, ca_file, username and password are"
+    " right."
+)
 _STREAMS_MAX: Final = 1000
 _POISON: Final = (ArithmeticError, LookupError, TypeError, ValueError)
 """What a message must be to break the code that reads it, without being a fault of the ledger."""
@@ -81,6 +85,8 @@ class Centre:
         self._asking = Asking(ledger.db)
         self._tick_s = self._ticked_s = self._retry_s = now
         self._feeds_heard_s: float | None = None
+        self._away: set[str] = set()
+        """Why the broker is away, as far as it was said: each attempt fails for the same reason."""
 
     # --- The loop ---
 
@@ -284,8 +290,14 @@ class Centre:
     # --- The link ---
 
     def _link_changed(self, change: LinkChanged, link: Link) -> None:
-        log.info("The broker's link changed.", extra={"CENTRAL_REASON": change.reason})
+        broker = self._settings.broker
+        told = {"CENTRAL_REASON": change.reason, "CENTRAL_BROKER": f"{broker.host}:{broker.port}"}
+        if not change.connected and change.reason not in self._away:
+            self._away.add(change.reason)
+            log.warning(_AWAY, extra=told)
         if change.connected:
+            log.info("The broker's link changed.", extra=told)
+            self._away.clear()
             self._in_hand.clear()  # It came by an earlier connection: gates say it again.
             self._say_online(link)
             self._book.forget()

@@ -11,6 +11,7 @@ callback is wrapped, and whatever ends the thread is reported in the inbox.
 import logging
 import queue
 import ssl
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -219,7 +220,8 @@ class Link:
     @_reported
     def _on_connect_fail(self, *_: Any) -> None:
         self._sign_s = clock.now_s()
-        self.inbox.put(LinkChanged(False, "the broker is not there"))
+        # paho calls this while it handles the error, and does not pass it on.
+        self.inbox.put(LinkChanged(False, str(sys.exception() or "it is not there")))
 
     @_reported
     def _on_disconnect(self, _: Any, __: Any, ___: Any, code: ReasonCode, ____: Any) -> None:

@@ -337,7 +337,12 @@ class Service:
                 _LOG.info("The broker answers.")
                 self.uplink.connected(now)
             case mqtt.LinkDown():
-                _LOG.warning("The broker is away.", extra={"GATE_REASON": item.reason})
+                broker = self.settings.broker
+                address = f"{broker.host}:{broker.port}"
+                _LOG.warning(
+                    "The broker is away.",
+                    extra={"GATE_REASON": item.reason, "GATE_BROKER": address},
+                )
                 self.uplink.disconnected(now)
             case mqtt.PublishRefused():
                 _LOG.error(

@@ -271,11 +271,12 @@ def test_stopped_in_a_burst(central, client):
 def test_no_broker_is_said_and_waited_for(tmp_path):
     port = free_port()
     central = Central(tmp_path, port).start()
-    wait_for(lambda: "the broker is not there" in central.said(), what="a clear line")
+    wait_for(lambda: f"refused broker=127.0.0.1:{port}\n" in central.said(), what="a clear line")
     second = Central(tmp_path, port).start()
     assert second.ended() == 1
     assert "another `central run` holds it" in second.said()
     assert central.process.poll() is None
+    assert central.said().count("warning: The broker is away: see that it runs") == 1
     assert central.stop() == 0
 
 
