@@ -65,7 +65,7 @@ class _Commands(click.Group):
 
 
 @click.group(cls=_Commands)
-@click.version_option(VERSION, prog_name="central")
+@click.version_option(VERSION, message="gatepost %(version)s")
 def main() -> None:
     """Count every gate's passages, exactly once: the centre of a Gatepost site."""
 

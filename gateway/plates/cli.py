@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import cv2
 
+from gateway import drawing
 from gateway.errors import GateError, SettingsRefused
 from gateway.plates import show
 from gateway.plates.benchmark import (
@@ -158,12 +159,12 @@ def _as_json(plate: Plate, reader: PlateReader) -> dict[str, object]:
     help="Read each picture so often; its time is the least.",
 )  # fmt: skip
 @click.option(
-    "--misses", type=click.Path(path_type=Path), metavar="OUT.png",
-    help="Draw a sheet of what was missed.",
+    "--misses", type=click.Path(dir_okay=False, path_type=Path), metavar="OUT.png",
+    callback=drawing.into(".png", ".jpg", ".jpeg"), help="Draw a sheet of what was missed.",
 )  # fmt: skip
 @click.option(
-    "--plot", type=click.Path(path_type=Path), metavar="OUT.svg",
-    help="Draw how often answers of a confidence are right.",
+    "--plot", type=click.Path(dir_okay=False, path_type=Path), metavar="OUT.svg",
+    callback=drawing.into(".svg"), help="Draw how often answers of a confidence are right.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def benchmark(  # noqa: PLR0917 - click calls it by name.

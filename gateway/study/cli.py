@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from gateway import drawing
 from gateway.plot import Chart, Point, Series, sheet
 from gateway.study.figures import MINUTES, PEOPLE_A_DAY, Row, as_json, rows
 
@@ -28,7 +29,7 @@ COLUMNS = (
 @click.option("--seed", default=20200211, show_default=True, help="The same seed, the same people.")
 @click.option("--json", "as_lines", is_flag=True, help="One JSON object a row, a line each.")
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
-              help="Draw the figures as SVG into FILE.")  # fmt: skip
+              callback=drawing.into(".svg"), help="Draw the figures as SVG into FILE.")  # fmt: skip
 def study(people: int, seed: int, *, as_lines: bool, plot: Path | None) -> None:
     """Send people from the cold through Gatepost's rules and a fixed threshold; print a table.
 

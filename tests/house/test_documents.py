@@ -5,6 +5,7 @@ import tomllib
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from tests.house import regenerate
 from tests.house.regenerate import PARTS, ROOT, every_command, groups, renewed
@@ -46,6 +47,15 @@ def test_every_command_and_option_has_help():
             for parameter in command.params:
                 if isinstance(parameter, click.Option):
                     assert parameter.help, f"{name} --{parameter.name} has no help"
+
+
+def test_gate_and_centre_say_their_version_in_one_form():
+    by_name = dict(groups())
+    gate, centre = (
+        CliRunner().invoke(by_name[name], ["--version"]).stdout for name in ("gateway", "central")
+    )
+    assert gate == centre
+    assert gate.startswith("gatepost ")
 
 
 PRINT_NO_DATA = {

@@ -286,6 +286,21 @@ def test_the_benchmark_draws_its_misses_and_its_reliability(drawn, tmp_path):
     assert "expected calibration error" in (tmp_path / "r.svg").read_text()
 
 
+@pytest.mark.parametrize(
+    ("option", "name"),
+    [
+        ("--misses", "m.xyz"),
+        ("--misses", "none/m.png"),
+        ("--plot", "r.png"),
+        ("--plot", "none/r.svg"),
+    ],
+)
+def test_where_nothing_can_be_drawn_is_said_before_anything_is_read(tmp_path, option, name):
+    result = run("benchmark", tmp_path / "no index.csv", option, tmp_path / name)
+    assert result.exit_code == 2
+    assert f"Invalid value for '{option}'" in result.stderr
+
+
 @pytest.mark.parametrize("region", ["", "0,0 1,1", "0,0 1,0 1", "0,0 2,0 1,1", "a,b c,d e,f"])
 def test_a_region_that_is_none_is_wrong_use(drawn, region):
     assert run("read", drawn.parent / "scene0.png", "--region", region).exit_code == 2

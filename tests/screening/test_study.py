@@ -110,6 +110,12 @@ def test_the_command_prints_draws_and_repeats_itself(tmp_path):
     assert len(table) == 2 + len(lines)
 
 
+@pytest.mark.parametrize("name", ["study.png", "none/study.svg"])
+def test_where_nothing_can_be_drawn_is_said_before_anybody_is_sent(tmp_path, name):
+    done = CliRunner().invoke(gateway, ["study", "--plot", str(tmp_path / name)])
+    assert (done.exit_code, done.stdout) == (2, "")
+
+
 @pytest.mark.parametrize(
     ("low", "high", "expected"),
     [
