@@ -84,7 +84,9 @@ class Desk:
 
     def find(self, ref: str) -> Note | None:
         """Read a passage's note; None when there is none, or none that this key opens."""
-        row = self._connection.execute("SELECT box FROM note WHERE ref = ?", (ref,)).fetchone()
+        row = None
+        with contextlib.suppress(sqlite3.Error):
+            row = self._connection.execute("SELECT box FROM note WHERE ref = ?", (ref,)).fetchone()
         if row is None:
             return None
         try:
@@ -102,12 +104,14 @@ class Desk:
 
     def clear(self, before_ms: int, after_ms: int | None = None) -> int:
         """Delete the notes older than a moment, and those of a future that cannot be."""
-        gone = self._connection.execute(
-            "DELETE FROM note WHERE at_ms < ? OR at_ms > ?",
-            (before_ms, 2**62 if after_ms is None else after_ms),
-        ).rowcount
-        if gone:
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        gone = 0
+        with contextlib.suppress(sqlite3.Error):  # A card that takes nothing: an hour later again.
+            gone = self._connection.execute(
+                "DELETE FROM note WHERE at_ms < ? OR at_ms > ?",
+                (before_ms, 2**62 if after_ms is None else after_ms),
+            ).rowcount
+            if gone:
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         return gone
 
 

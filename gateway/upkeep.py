@@ -67,8 +67,7 @@ class Upkeep:
             if self.journal.bytes_used() > self.retention.journal_mb_max * 2**20:
                 self._bury(now, stamp)
             if now >= self._retention_s and stamp.clock != "unset":
-                self._retention_s = now + RETENTION_EVERY_S
-                self._expire(stamp)
+                self._expire(now, stamp)
         except JournalUnwritable as error:
             self._look_at_disk(error)
 
@@ -118,16 +117,19 @@ class Upkeep:
             extra={"GATE_ENTRIES": BURIED},
         )
 
-    def _expire(self, stamp: Stamp) -> None:
+    def _expire(self, now: float, stamp: Stamp) -> None:
         """Erase what has reached its day, and say in the log how much that was."""
-        sealed = self.journal.erase_sealed(stamp.at_ms - int(self.retention.sealed_days * DAY_MS))
+        self._retention_s = now + RETENTION_EVERY_S
         before_ms = stamp.at_ms - int(self.retention.crop_days * DAY_MS)
         notes = self.desk.clear(before_ms, stamp.at_ms + DAY_MS)
         lessons_ms = stamp.at_ms - int(self.retention.lesson_days * DAY_MS)
         if self.lessons is not None:
             notes += self.lessons.clear(lessons_ms, stamp.at_ms + DAY_MS)
+        sealed = self.journal.erase_sealed(stamp.at_ms - int(self.retention.sealed_days * DAY_MS))
+        if sealed is not None:
+            self._retention_s = now  # There may be more: at the next look.
         if sealed or notes:
             _LOG.info(
                 "Retention erased what had reached its day.",
-                extra={"GATE_SEALED": sealed, "GATE_NOTES": notes},
+                extra={"GATE_SEALED": sealed or 0, "GATE_NOTES": notes},
             )

@@ -413,3 +413,14 @@ def test_a_file_too_large_to_be_checked_at_each_start_is_checked_once_it_could_n
     assert len(kept) + len(named_lost(journal)) == len(made)
     journal.close()
     assert [one.name for one in tmp_path.iterdir() if "suspected" in one.name] == []
+
+
+def test_the_check_of_a_large_file_gives_signs_of_life(tmp_path, monkeypatch):
+    path = tmp_path / "journal.db"
+    broken_journal(path, 400)
+    monkeypatch.setattr(opening, "PROGRESS", 1000)
+    signs = []
+    journal = open_journal(path, first=9, alive=lambda: signs.append(1))
+    assert journal.set_aside is None
+    assert len(signs) > 3
+    journal.close()
