@@ -102,6 +102,7 @@ class Link:
         """`echo_every_s`: what comes back to us is published at least so often."""
         self.inbox = inbox
         self.connected = False
+        self._refused = False
         self._turn = 0
         self._stopping = False
         self._broker = broker
@@ -205,7 +206,8 @@ class Link:
     @_reported
     def _on_connect(self, client: mqtt.Client, _: Any, __: Any, code: ReasonCode, ___: Any) -> None:
         self._sign_s = clock.now_s()
-        if code.is_failure:
+        self._refused = code.is_failure
+        if self._refused:
             self.inbox.put(LinkChanged(False, f"the broker refuses: {code}"))
             return
         self._turn += 1
@@ -227,7 +229,9 @@ class Link:
     def _on_disconnect(self, _: Any, __: Any, ___: Any, code: ReasonCode, ____: Any) -> None:
         self._sign_s = clock.now_s()
         self.connected = False
-        self.inbox.put(LinkChanged(False, f"disconnected: {code}"))
+        if not self._refused:  # Else paho calls it a protocol error, and it is said already.
+            self.inbox.put(LinkChanged(False, f"disconnected: {code}"))
+        self._refused = False
 
     @_reported
     def _on_message(self, _: Any, __: Any, message: mqtt.MQTTMessage) -> None:

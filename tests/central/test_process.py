@@ -268,6 +268,17 @@ def test_stopped_in_a_burst(central, client):
     wait_for(lambda: not client.status().online, what="the farewell")
 
 
+def test_a_broker_that_refuses_is_said_once(tmp_path, broker):
+    broker.kill()
+    settings = tmp_path / "mosquitto.conf"
+    settings.write_text(settings.read_text().replace("anonymous true", "anonymous false"))
+    broker.start()
+    central = Central(tmp_path, broker.port).start()
+    wait_for(lambda: "the broker refuses: Not authorized broker=" in central.said(), what="a line")
+    assert central.stop() == 0
+    assert central.said().count("The broker is away") == 1
+
+
 def test_no_broker_is_said_and_waited_for(tmp_path):
     port = free_port()
     central = Central(tmp_path, port).start()
