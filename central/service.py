@@ -39,10 +39,6 @@ _HURRY_S: Final = 0.2
 """An alert is shown without waiting for the next tick, but no two ticks are closer than this."""
 STALE_S: Final = 10.0
 """Without a tick for so long, past the time of one, /healthz says that the loop is stale."""
-_AWAY: Final = (
-    "The broker is away: see that it runs, and that broker.url, ca_file, username and password are"
-    " right."
-)
 _STREAMS_MAX: Final = 1000
 _POISON: Final = (ArithmeticError, LookupError, TypeError, ValueError)
 """What a message must be to break the code that reads it, without being a fault of the ledger."""
@@ -294,7 +290,11 @@ class Centre:
         told = {"CENTRAL_REASON": change.reason, "CENTRAL_BROKER": f"{broker.host}:{broker.port}"}
         if not change.connected and change.reason not in self._away:
             self._away.add(change.reason)
-            log.warning(_AWAY, extra=told)
+            log.warning(
+                "The broker is away: see that it runs, and that address, certificates and login in"
+                " [broker] are right.",
+                extra=told,
+            )
         if change.connected:
             log.info("The broker's link changed.", extra=told)
             self._away.clear()
