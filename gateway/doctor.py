@@ -8,14 +8,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from drivers import ports
 from drivers.cameras import Fault, Frame, open_camera
-from drivers.driver import load
-from drivers.errors import PortRefused, SourceRefused
+from drivers.errors import SourceRefused
 from gateway.camera.advice import advise
 from gateway.camera.cameras import REASONS
 from gateway.config import CameraSettings, Settings, camera_password
-from gateway.devices.tables import GPIO, KINDS
+from gateway.devices.tables import GPIO
+from gateway.devices.trying import try_device
 from gateway.plates.reader import PlateReader
 from gateway.plates.readers import open_reader
 
@@ -92,19 +91,16 @@ def _take(newest: Callable[[], Frame | Fault | None]) -> tuple[list[Frame], Faul
     return frames, fault
 
 
-def open_ports(settings: Settings) -> Iterable[Finding]:
-    """Open and close each wired device's port; a GPIO line would be moved by it, and is not."""
+def listen_to_wires(settings: Settings) -> Iterable[Finding]:
+    """Listen to each wired device; a GPIO line would be moved by opening it, and is not."""
     for table, devices in settings.wired.items():
         for device in devices:
-            if device.port.startswith(GPIO):
-                continue
-            driver = load(device.driver, KINDS[table], device.options)
-            try:
-                ports.open_port(device.port, device.baud or driver.baud).close()
-            except (PortRefused, ValueError) as error:
-                yield Finding(device.name, well=False, words=str(error))
-            else:
-                yield Finding(device.name, well=True, words=f"{device.port} opens")
+            if not device.port.startswith(GPIO):
+                well, words = try_device(table, device)
+                yield Finding(device.name, well, words)
 
 
-CHECKS: Final[tuple[Callable[[Settings], Iterable[Finding]], ...]] = (open_ports, look_at_cameras)
+CHECKS: Final[tuple[Callable[[Settings], Iterable[Finding]], ...]] = (
+    listen_to_wires,
+    look_at_cameras,
+)

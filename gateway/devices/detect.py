@@ -24,7 +24,6 @@ from gateway.devices.hearing import frames_in, recognise, speaking
 
 STABLE: Final = ("/dev/gate/*", "/dev/serial/by-path/*", "/dev/serial/by-id/*")
 """Names that stay, the best first; ttyUSB0 is another device after the next start."""
-HEARD_BYTES_MAX: Final = 16_384
 TURN_S: Final = 0.05
 ANSWERS_MIN: Final = 2
 
@@ -123,39 +122,36 @@ def _listen(port: str, listen_s: float) -> Found:
 
 
 def _said(port: str, baud: int, listen_s: float) -> bytes:
-    line, said = open_port(port, baud), bytearray()
+    line = open_port(port, baud)
     try:
         line.flush_input()
-        until_s = monotonic() + listen_s
-        while monotonic() < until_s and len(said) < HEARD_BYTES_MAX:
-            said += line.read_chunk(TURN_S)
+        return line.hear(listen_s)
     finally:
         line.close()
-    return bytes(said)
 
 
 def _ask(port: str, wanted: dict[str, Driver[Any]], listen_s: float) -> Found | None:
     for name, driver in wanted.items():
         line = open_port(port, driver.baud, driver.line)
         try:
-            answers, bytes_in = _answers(line, driver, listen_s)
+            found, bytes_in = answers(line, driver, listen_s)
         finally:
             line.close()
-        if answers >= ANSWERS_MIN:
-            return Found(port, (name,), driver.baud, bytes_in, answers, was_asked=True)
+        if found >= ANSWERS_MIN:
+            return Found(port, (name,), driver.baud, bytes_in, found, was_asked=True)
     return None
 
 
-def _answers(line: Port, driver: Driver[Any], listen_s: float) -> tuple[int, int]:
+def answers(line: Port, driver: Driver[Any], listen_s: float) -> tuple[int, int]:
     """Count the values that a device gives when it is asked, and its bytes."""
-    decoder, answers = Decoder(driver), 0
+    decoder, count = Decoder(driver), 0
     polling = Polling(decoder)
     line.flush_input()
     until_s = monotonic() + listen_s
-    while monotonic() < until_s and answers < ANSWERS_MIN:
+    while monotonic() < until_s and count < ANSWERS_MIN:
         if (poll := polling.due(monotonic())) is not None:
             line.write(poll)
         chunk = line.read_chunk(TURN_S)
         found = decoder.feed(chunk, quiet=not chunk)
-        answers += sum(not isinstance(one, Refusal) for one in found)
-    return answers, decoder.bytes_in
+        count += sum(not isinstance(one, Refusal) for one in found)
+    return count, decoder.bytes_in
