@@ -4,6 +4,7 @@ import sys
 import threading
 from collections import Counter
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 from time import monotonic  # noqa: TID251 - a command is an edge: its capture is timed by it.
 from typing import Any, Final, TextIO
@@ -21,6 +22,7 @@ from gateway.devices.cli import driver_told
 
 QUIET_S: Final = 0.02
 _WHY: Final = {refusal.value for refusal in Refusal}
+LINES: Final = tuple(map("".join, product("78", "NEO", "12")))
 PERSONAL: Final = ("reader",)
 """Kinds whose bytes are somebody's pass."""
 
@@ -33,10 +35,14 @@ PERSONAL: Final = ("reader",)
 @click.option("--seconds", default=10.0, show_default=True, type=click.FloatRange(min=0.1),
               help="For how long; Ctrl-C ends it earlier.")  # fmt: skip
 @click.option("--baud", type=click.IntRange(300, 4_000_000), help="Instead of the driver's own.")
+@click.option("--line", "settings", type=click.Choice(LINES), metavar="8N1",
+              help="Data bits, parity and stop bits, instead of the driver's own.")  # fmt: skip
+@click.option("--echo", is_flag=True, help="The bus hands our own bytes back: they are dropped.")
 @click.option("--option", "told", multiple=True, metavar="NAME=VALUE", help="Of the driver.")
 def capture(
-    driver: str, port: str, *, out: Path, seconds: float, baud: int | None, told: tuple[str, ...]
-) -> None:
+    driver: str, port: str, *, out: Path, seconds: float, baud: int | None, settings: str | None,
+    echo: bool, told: tuple[str, ...],
+) -> None:  # fmt: skip
     """Record what a DRIVER's device says on a PORT, for replay:// and the tests.
 
     A device that must be asked is asked as a gate would. Exits 1 when no frame could be read.
@@ -48,9 +54,10 @@ def capture(
         )
     try:
         with out.open("x", encoding="ascii") as file:
-            file.write(f"# {found.model}, driver {driver}, {baud or found.baud} {found.line}\n")
+            baud, settings = baud or found.baud, settings or found.line
+            file.write(f"# {found.model}, driver {driver}, {baud} {settings}\n")
             file.write(f"# {datetime.now(UTC):%Y-%m-%d %H:%M:%SZ}\n")  # noqa: TID251 - an edge.
-            line = open_port(port, baud or found.baud, found.line)
+            line = open_port(port, baud, settings, echo=echo)
             counts = _record(found, line, file, seconds)
     except FileExistsError as error:
         raise click.UsageError(f"{out} is there already: name another file") from error
@@ -60,8 +67,9 @@ def capture(
         sys.exit(1)
     refused = (f", {count} refused: {why}" for why, count in sorted(counts.items()) if why in _WHY)
     click.echo(f"{counts['bytes']} bytes, {counts['read']} frames read{''.join(refused)}")
+    if not counts["read"]:
+        sys.exit(1)
     click.echo(f'It plays as port = "replay://{out.resolve()}"')
-    sys.exit(0 if counts["read"] else 1)
 
 
 @click.command("pretend")

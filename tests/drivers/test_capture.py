@@ -8,6 +8,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 
+from drivers.distance import Distance, Range
 from drivers.driver import declared, load
 from drivers.framing import Refusal
 from drivers.ports.protocol_replay import Chunk, read_capture
@@ -15,6 +16,7 @@ from drivers.ports.terminal import Terminal
 from drivers.thermometer import Thermometer
 from gateway.devices.capture import capture, pretend
 from tests.drivers.test_peers import listen, values
+from tests.drivers.test_wires import Bus
 
 
 def run(*arguments: object):
@@ -52,6 +54,16 @@ def test_the_capture_is_the_bytes_in_their_order(tmp_path):
     assert driver.model in out.read_text().splitlines()[0]
 
 
+def test_a_bus_that_echoes_is_captured_without_its_echo(tmp_path):
+    bus, out = Bus(declared("us_100", Distance), Range(700)), tmp_path / "line.capture"
+    wanted = ("us_100", bus.wire.path, "--seconds", "1", "--baud", "19200", "--line", "8N2")
+    assert run(*wanted, "--out", tmp_path / "echoed.capture").exit_code == 1
+    assert run(*wanted, "--out", out, "--echo").exit_code == 0
+    assert out.read_text().splitlines()[0].endswith("19200 8N2")
+    assert {c.bytes for c in read_capture(out.read_text()) if not c.is_sent} == {b"\x02\xbc"}
+    bus.wire.unplug()
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -59,6 +71,7 @@ def test_the_capture_is_the_bytes_in_their_order(tmp_path):
         (("gm65", "sim://gm65"), "reads passes"),
         (("optris", "sim://optris", "--option", "address"), "NAME=VALUE is wanted"),
         (("optris", "sim://optris", "--option", "address=0"), "address = '0'"),
+        (("optris", "sim://optris", "--line", "8N3"), "'8N3' is not one of"),
         (("cjmcu_90614", "sim://cjmcu_90614"), "needs the option 'first'"),
     ],
 )
@@ -89,6 +102,7 @@ def test_a_line_that_makes_no_frames_exits_1_and_is_kept(tmp_path):
     )
     assert done.exit_code == 1
     assert "0 frames read" in done.output
+    assert "It plays" not in done.output
     assert f"refused: {Refusal.HEADER.value}" in done.output
     assert read_capture(out.read_text())
 
