@@ -14,6 +14,7 @@ import socket
 import termios
 from time import monotonic  # noqa: TID251 - a port is an edge: it is listened to for so long.
 from typing import Final
+from urllib.parse import urlsplit
 
 import serial
 
@@ -115,6 +116,8 @@ def open_port(url: str, baud: int, line: str = "8N1", *, echo: bool = False) -> 
     hands our own bytes back, and they are dropped.
     """
     bits, parity, stop = int(line[0]), line[1], int(line[2])
+    if url.startswith("socket://") and not _names_a_server(url):
+        raise PortRefused("refused", f"{url}: socket://HOST:PORT is wanted")
     try:
         opened = serial.serial_for_url(
             url, baudrate=baud, bytesize=bits, parity=parity, stopbits=stop,
@@ -130,8 +133,18 @@ def open_port(url: str, baud: int, line: str = "8N1", *, echo: bool = False) -> 
     return Port(opened, url, echo=echo)
 
 
+def _names_a_server(url: str) -> bool:
+    parts = urlsplit(url)
+    try:
+        return bool(parts.hostname and parts.port)
+    except ValueError:  # Its port is no number from 0 to 65535.
+        return False
+
+
 def _refused(url: str, error: Exception) -> PortRefused:
     number = getattr(error, "errno", None)
+    if number == errno.ENOENT and url.startswith("replay://"):
+        return PortRefused("refused", f"{url}: there is no such capture; correct its path")
     if number in (errno.ENOENT, errno.ENXIO, errno.ENODEV):
         return PortRefused("missing", f"{url} is not there; plug it in, check the udev rule")
     if number in (errno.EACCES, errno.EPERM):

@@ -36,7 +36,10 @@ def test_a_port_is_opened_for_one_only():
         ("sim://gy_mcu90614?objekt=36", "refused", "unknown parameter 'objekt'"),
         ("sim://gy_mcu90614?fault=fire", "refused", "unknown fault 'fire'"),
         ("sim://gy_mcu90614?object=hot", "refused", "no temperature"),
-        ("replay:///nosuch/file", "missing", "is not there"),
+        ("replay:///nosuch/file", "refused", "there is no such capture"),
+        ("socket://x", "refused", "^socket://x: socket://HOST:PORT is wanted$"),
+        ("socket://x:y", "refused", "socket://HOST:PORT is wanted"),
+        ("socket://x:99999", "refused", "socket://HOST:PORT is wanted"),
     ],
 )
 def test_what_cannot_be_opened_is_said_in_words(url, reason, words):
