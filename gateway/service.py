@@ -313,6 +313,8 @@ class Service:
         self.uplink.tell(self.panel.health(self._boot, self.equipment, self.upkeep.disk, stamp))
         self.link.send(self.uplink.due(now, stamp.at_ms))
         self._act(turn, now)
+        if self.uplink.fault is not None:
+            self.writing.unreadable(self.uplink.fault, now)
         self.upkeep.look(now, stamp, self.recorder.fault)
         self._tell_changes(stamp)
 

@@ -15,6 +15,7 @@ from typing import Final, Literal
 from gateway import contract
 from gateway.contract import Ack, Command, Entry, Health, Hello, Lost, Mark, NotUnderstood, Status
 from gateway.course import Course, Healths
+from gateway.errors import JournalUnwritable
 from gateway.journal.journal import Journal
 
 HELLO_STREAMS: Final = 100
@@ -67,6 +68,8 @@ class Uplink:
     ) -> None:
         self.refused = 0
         """Messages that were not understood."""
+        self.fault: JournalUnwritable | None = None
+        """Why the journal gave nothing to be sent when it was last asked."""
         self._journal = journal
         self._boot = boot
         self._version = version
@@ -360,14 +363,20 @@ class Uplink:
         yield from self._missed.values()
 
     def _batches(self, now: float) -> Iterator[Out]:
+        self.fault = None
         if self._central == "away":
             return
         free = self._pace.window - sum(len(course.batches) for course in self._courses.values())
         for stream, course in self._courses.items():
             while free > 0 and course.known and course.sent < course.last:
-                entries = self._journal.pending(
-                    stream, course.sent, self._pace.batch, self._pace.batch_bytes
-                )
+                try:
+                    entries = self._journal.pending(
+                        stream, course.sent, self._pace.batch, self._pace.batch_bytes
+                    )
+                except JournalUnwritable as fault:
+                    # What else is to be said is said all the same: alerts, and how the gate fares.
+                    self.fault = fault
+                    return
                 if not entries:
                     break
                 free -= 1

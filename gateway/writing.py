@@ -79,6 +79,12 @@ class Writing:
         self._note(now)
         return entries
 
+    def unreadable(self, fault: JournalUnwritable, now: float) -> None:
+        """Take note of a journal that gives nothing: it is mended as one that takes nothing."""
+        if self._recorder.fault is None:
+            self._recorder.fault = fault
+            self._note(now)
+
     def _mend(self, now: float) -> None:
         """Open the journal afresh after a fault that lasts; a damaged one is set aside."""
         fault = self._recorder.fault

@@ -64,6 +64,27 @@ def told(entries, journal, **pace):
     return link
 
 
+def test_a_journal_that_cannot_be_read_keeps_back_no_alert_and_no_word_of_health():
+    """On a dead card this ended the gate, and what waited NOT RECORDED was gone."""
+    journal = open_journal()
+    fill(journal, 40)
+    link = told([], journal)
+    link.tell(c.Health(v=1, boot="b", at_ms=0, clock="ntp", version="0", waiting=0))
+    link.recorded(journal.append([alert()], stamp(99)), 0.2)
+    reading = journal._connection
+
+    class Dead:
+        def execute(self, *_):
+            raise sqlite3.OperationalError("disk I/O error")
+
+    journal._connection = Dead()
+    assert words(link.due(0.2)) == ["alert", "health"]
+    assert link.fault.state == "unwritable"
+    journal._connection = reading
+    assert words(link.due(0.3)) == ["entries"]
+    assert link.fault is None
+
+
 def test_on_connecting_it_says_who_it_is_and_what_it_holds_and_then_waits():
     journal = open_journal()
     entries = fill(journal, 8)

@@ -282,6 +282,21 @@ def test_a_card_that_takes_nothing_is_found_before_a_passage_needs_it(tmp_path):
     recorder.journal.close()
 
 
+def test_a_journal_that_gives_nothing_is_said_and_mended(tmp_path):
+    """What is to be sent cannot be read: as when it cannot be written."""
+    recorder, disk = Recorder(open_journal(tmp_path / "journal.db")), Disk()
+    fill(recorder.journal, 4)
+    opened_anew = []
+    writing = Writing(recorder, disk, 0.0, lambda: opened_anew.append(1))
+    writing.unreadable(JournalUnwritable("A page is torn.", torn=True), 1.0)
+    assert disk.noted == ["unwritable"]
+    assert writing.record([opened(9)], 1.1, stamp(9)) == ()
+    entries = writing.record([], 1.0 + RETRY_S, stamp(10))
+    assert [entry.kind for entry in entries] == ["started", "opened"]
+    assert (disk.noted, opened_anew) == (["unwritable", None], [1])
+    recorder.journal.close()
+
+
 def test_a_proof_that_fails_raises_and_leaves_no_trace(tmp_path):
     journal = open_journal(tmp_path / "journal.db")
     journal._connection.execute("PRAGMA query_only = ON")

@@ -282,7 +282,7 @@ class Box(Mortal):
         if self.loop is not None:
             try:
                 self.loop.end()
-            except (Crash, GateError):
+            except Crash:
                 self.site.log("died of its end", self.number)
 
     def _gone(self) -> None:
@@ -347,9 +347,6 @@ class Box(Mortal):
                     break
         except Crash:
             self._gone()
-            return
-        except GateError as error:
-            self._ended(error)
             return
         if self.loop is not None:
             self._turned_s = self.site.clock.now
