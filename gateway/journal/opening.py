@@ -55,15 +55,16 @@ def connect(
 
     Gives the connection, the new name of a file that had to be set aside, and what was taken over
     from it; before that `let_go` is called, for whoever still has it open would remove the new
-    file's write-ahead log when closing the old one. `known` are the streams of a gate that runs;
-    `alive` is called now and then while a large file is read. Raises JournalUnwritable when no file
-    can be opened there at all.
+    file's write-ahead log when closing the old one. `known` are the streams of a gate that runs: a
+    file that holds less of them is set aside, too, so that what is gone is named. `alive` is called
+    now and then while a large file is read. Raises JournalUnwritable when no file can be opened
+    there at all.
     """
     try:
         if path == MEMORY:
             return _open(path), None, Saved()
         _finish(Path(path))
-        return _open(path, alive), None, Saved()
+        return _open(path, alive, known), None, Saved()
     except (sqlite3.Error, LookupError, ValueError) as error:
         if path == MEMORY or not _is_damaged(error):
             raise journal_file.unwritable(error, path) from error
@@ -92,7 +93,11 @@ def _is_damaged(error: Exception) -> bool:
     return schema or name == "SQLITE_IOERR_CORRUPTFS" or journal_file.is_broken(error)
 
 
-def _open(path: str | Path, alive: Callable[[], object] = lambda: None) -> sqlite3.Connection:
+def _open(
+    path: str | Path,
+    alive: Callable[[], object] = lambda: None,
+    known: Sequence[Stream] = (),
+) -> sqlite3.Connection:
     if path != MEMORY and _has_lost_its_head(Path(path)):
         raise journal_file.broken("the file is gone, its write-ahead log is not")
     if path != MEMORY and _calls_itself_newer(Path(path)):
@@ -102,8 +107,11 @@ def _open(path: str | Path, alive: Callable[[], object] = lambda: None) -> sqlit
         journal_file.prepare(connection)
         if path != MEMORY:
             _check(connection, Path(path), alive)
-    except BaseException:
+            _compare(connection, Path(path), known)
+    except BaseException as error:
         connection.close()
+        if isinstance(error, JournalUnwritable):
+            raise (error.__cause__ or error) from None
         raise
     return connection
 
@@ -136,8 +144,6 @@ def _check(connection: sqlite3.Connection, path: Path, alive: Callable[[], objec
     try:
         found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         wrong = _wrong(connection, path) if found == "ok" else found
-    except JournalUnwritable as error:
-        raise (error.__cause__ or error) from None
     except (AttributeError, OverflowError, StopIteration, TypeError, ValueError) as error:
         wrong = f"a column is not what it was: {error}"
     finally:
@@ -145,6 +151,14 @@ def _check(connection: sqlite3.Connection, path: Path, alive: Callable[[], objec
     if wrong:
         raise journal_file.broken(wrong)
     _suspected(path).unlink(missing_ok=True)
+
+
+def _compare(connection: sqlite3.Connection, path: Path, known: Sequence[Stream]) -> None:
+    """Hold the file to what the gate remembers: an older card, or an empty one, holds less."""
+    if known:
+        held = Reader(connection, path)
+        if any((held.last(one.stream) or 0) < one.last for one in known):
+            raise journal_file.broken("it holds less than was recorded")
 
 
 def suspect(path: str | Path) -> None:

@@ -323,6 +323,34 @@ def test_a_gate_that_runs_remembers_what_its_file_no_longer_holds(tmp_path):
     journal.close()
 
 
+@pytest.mark.parametrize("older", [True, False])
+def test_a_gate_that_runs_finds_an_older_file_in_place_of_its_own(tmp_path, older):
+    """Or none: what it remembers and the file does not hold is named, and no end is doubted."""
+    path = tmp_path / "journal.db"
+    journal = open_journal(path)
+    made = fill(journal, 40)
+    journal._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    image = path.read_bytes()
+    made += fill(journal, 200, first=100)
+    for part in ("", "-wal", "-shm"):
+        Path(f"{path}{part}").unlink()
+    if older:
+        path.write_bytes(image)
+    journal.reopen()
+    kept = list(read(journal))
+    assert kept == (made[:41] if older else [])
+    assert journal.set_aside is not None
+    assert journal.saved.lost == len(made) - len(kept)
+    assert named_lost(journal) == {(entry.stream, entry.seq) for entry in made[len(kept) :]}
+    started = c.decode_body(journal.append([alert()], stamp(999))[0])
+    assert (started.before, started.before_last) == (made[0].stream, len(made))
+    assert not started.salvaged
+    assert journal.verify().faults == ()
+    journal.reopen()
+    assert journal.set_aside is None
+    journal.close()
+
+
 def test_a_log_that_has_lost_its_file_is_read(tmp_path):
     path = tmp_path / "journal.db"
     journal = open_journal(path)
