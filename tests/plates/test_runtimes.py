@@ -25,7 +25,7 @@ def pictures():
 @pytest.mark.skipif(HAS_ONNX, reason="onnxruntime is installed")
 def test_asked_for_and_not_installed_it_says_what_to_install():
     assert open_models().runtime == "opencv"
-    with pytest.raises(ReaderMissing, match=r"pip install 'gatepost\[onnx\]'"):
+    with pytest.raises(ReaderMissing, match="pip install onnxruntime"):
         open_models(runtime="onnxruntime")
 
 
