@@ -13,6 +13,7 @@ ambiguous stays unpaired and is shown; it is never guessed.
    taken while it was itself waiting. With a passage set aside, likewise only the first.
 4. A further window is a new person, unless the guard marked it (`again`, `person`) before it began.
    A mark is the guard's word and overrules 2 and 3, never 1 while the passage stands in the lane.
+   One for somebody aside, since which another vehicle has come to the line, may be forgotten: nobody's.
    What has no value and no mark (NO_READING, NOT_SKIN) is nobody's attempt.
 5. Windows less than `absence_s` apart may be one person or two: the second is nobody's.
 6. Where no witness of presence is alive (a foot lane, a dead camera), a window is the witness of
@@ -398,6 +399,8 @@ def claim(state: LaneState, window: Window) -> Claim:
     began_s, ended_s = window.began_s, window.ended_s
     if mark is not None and mark.at_s <= began_s:
         here = passage is not None and passage.key == mark.passage
+        if passage is not None and not here and passage.zone_s > mark.at_s:
+            return nobody("aside")
         if not here or _stays(passage, ended_s):
             return Claim("passage", mark.passage, mark.person, marked=True)
         return nobody("late")

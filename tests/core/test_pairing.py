@@ -580,6 +580,25 @@ def test_a_car_aside_is_measured_by_the_guards_word_alone():
     assert post.closed()[1] == "left"
 
 
+def test_a_mark_for_somebody_aside_may_be_forgotten_when_another_car_comes():
+    """World seed 78: he marked one aside, and measured the next car's driver half a minute later."""
+    post = Post(in_lane(heated_drivers=True))
+    post.arrive(1)
+    post.measure(3760)
+    post.do(events.AsideTouched("in1"))
+    post.leave(1)
+    post.wait(300.0)
+    post.do(events.AgainTouched("in1", 1, passage=1))
+    post.arrive(2)
+    post.measure(3640)
+    assert post.readings() == [(1, 1, "INVALID_HOT"), (None, 0, "NORMAL")]
+    (loose,) = post.gate.desk.loose
+    assert loose.why == "aside"
+    post.do(events.AgainTouched("in1", 1, passage=1))
+    post.measure(3650)
+    assert post.readings()[-1] == (1, 1, "NORMAL"), "marked after it came: the guard's word"
+
+
 def test_a_mark_is_answered_by_a_typed_value_too():
     """The thermometer was dead when he marked; the next car's reading went to the one aside."""
     post = Post(in_lane(heated_drivers=True))

@@ -308,7 +308,7 @@ class Guard:
             if not shown or person is None:
                 return
             if shown["next"] != "contact" and self.street.chance(self.habits.measures_aside):
-                hand = f"{self.lane} aside"
+                hand = f"{self.lane} aside {name[1]}"
                 yield from self.gun.grab(hand)
                 if self.waiting_aside(name) != shown:
                     self.gun.holder = None
