@@ -143,8 +143,11 @@ class BarrierThread(PortThread):
 
     def _work(self, relay: Relay) -> None:
         self._pressed = dict.fromkeys(self._channels, 0.0)
-        if self._hears_another(relay, LISTEN_S):
-            return
+        while self._hears_another(relay, LISTEN_S):
+            if self._stop.is_set():
+                return
+            self.beat_s = monotonic()
+            self._expire()
         self._let_go(relay, monotonic())
         looked_s = -inf
         while not self._stop.is_set():

@@ -112,11 +112,14 @@ class SerialDevice(PortThread):
 
     def _listen(self, port: Port) -> None:
         driver = self._driver
-        # Before anything is asked: what sets nothing on this device may on another.
         said = port.hear(LISTEN_S) if driver.polls else b""
-        if driver.polls and is_stranger(driver, said):
+        while driver.polls and is_stranger(driver, said):
+            # It is asked nothing: what sets nothing on this device may on another.
             self._say(OTHER, heard=",".join(sorted(recognise(said))))
-            return
+            if self._stop.is_set():
+                return
+            said = port.hear(LISTEN_S)
+            self.beat_s = monotonic()
         decoder, watch = Decoder(driver), self._watch(monotonic())
         self._take(decoder, watch, said, monotonic())
         polling = Polling(decoder)

@@ -17,7 +17,7 @@ from gateway.devices.devices import Line, SerialDevices
 from gateway.devices.ears import DistanceEar, ReaderEar
 from gateway.devices.hearing import recognise, speaking
 from gateway.devices.hubs import Hubs
-from tests.drivers.lines import Wire
+from tests.drivers.lines import WAIT_S, Wire
 from tests.drivers.running import barriers, running
 
 GY = declared("gy_mcu90614", Thermometer)
@@ -238,6 +238,20 @@ def test_f24_who_speaks_in_the_place_of_one_that_is_asked_is_asked_nothing(
     heard.wait(reached("t1", "silent", "no_bytes"))
     assert wire.receive().startswith(declared(driver, Thermometer).polls[0])
     wire.unplug()
+
+
+def test_a_board_that_greets_whoever_opens_it_is_asked_when_it_has_done(heard, listening):
+    """Opening resets some boards: opened again and again they would greet for ever."""
+    poll = declared("us_100", Distance).polls[0]
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        listening(distance(f"socket://127.0.0.1:{door.getsockname()[1]}", "us_100"))
+        line, _ = door.accept()
+        with line:
+            line.settimeout(WAIT_S)
+            time.sleep(0.2)  # what waits when a port is opened is thrown away
+            line.sendall(b"ready, version 1.2\r\n")
+            heard.wait(reached("d1", "faulty", "other_device"))
+            assert line.recv(16) == poll
 
 
 def test_a_pass_that_is_shown_before_its_reader_was_ever_asked_is_read(heard, listening, tmp_path):
