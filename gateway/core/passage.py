@@ -13,7 +13,7 @@ ambiguous stays unpaired and is shown; it is never guessed.
    taken while it was itself waiting. With a passage set aside, likewise only the first.
 4. A further window is a new person, unless the guard marked it (`again`, `person`) before it began.
    A mark is the guard's word and overrules 2 and 3, never 1 while the passage stands in the lane.
-   One for somebody aside, since which another vehicle has come to the line, may be forgotten: nobody's.
+   One for somebody aside may be forgotten since another vehicle has come to the line: nobody's.
    What has no value and no mark (NO_READING, NOT_SKIN) is nobody's attempt.
 5. Windows less than `absence_s` apart may be one person or two: the second is nobody's.
 6. Where no witness of presence is alive (a foot lane, a dead camera), a window is the witness of
@@ -398,12 +398,7 @@ def claim(state: LaneState, window: Window) -> Claim:
     passage, mark = state.passage, state.mark
     began_s, ended_s = window.began_s, window.ended_s
     if mark is not None and mark.at_s <= began_s:
-        here = passage is not None and passage.key == mark.passage
-        if passage is not None and not here and passage.zone_s > mark.at_s:
-            return nobody("aside")
-        if not here or _stays(passage, ended_s):
-            return Claim("passage", mark.passage, mark.person, marked=True)
-        return nobody("late")
+        return _claim_marked(mark, passage, ended_s)
     several = next((flag for flag in ("close", "faces") if flag in window.flags), "")
     if several:
         return nobody(several)
@@ -421,6 +416,15 @@ def claim(state: LaneState, window: Window) -> Claim:
         return nobody("late")
     why = _doubt(state, passage, began_s)
     return nobody(why) if why else Claim("passage", passage.key)
+
+
+def _claim_marked(mark: Mark, passage: Passage | None, ended_s: float) -> Claim:
+    """Take the guard's word, unless what he marked has driven off, or may be forgotten."""
+    if passage is not None and passage.key != mark.passage and passage.zone_s > mark.at_s:
+        return nobody("aside")
+    if passage is None or passage.key != mark.passage or _stays(passage, ended_s):
+        return Claim("passage", mark.passage, mark.person, marked=True)
+    return nobody("late")
 
 
 def _stays(passage: Passage | None, ended_s: float) -> bool:

@@ -581,7 +581,7 @@ def test_a_car_aside_is_measured_by_the_guards_word_alone():
 
 
 def test_a_mark_for_somebody_aside_may_be_forgotten_when_another_car_comes():
-    """World seed 78: he marked one aside, and measured the next car's driver half a minute later."""
+    """World seed 78: he marked one aside, and then measured the next car's driver."""
     post = Post(in_lane(heated_drivers=True))
     post.arrive(1)
     post.measure(3760)
