@@ -117,8 +117,10 @@ class Link:
         self._failed = failed
         self._jitter = jitter
         self._outs: deque[Out] = deque()
-        self._topics: dict[int, tuple[str, float]] = {}
-        """What is not acknowledged by the broker, oldest first: topic and when it was sent."""
+        self._topics: dict[int, str] = {}
+        """The topics of what is not acknowledged by the broker."""
+        self._acknowledged_s = 0.0
+        """When the broker last acknowledged something, or was first owed it."""
         self._refused: set[str] = set()
         self._stop = threading.Event()
         self._wake_r, self._wake_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -282,11 +284,13 @@ class Link:
             sent = client.publish(out.topic, out.payload, qos=1, retain=out.retain)
             if sent.rc not in {MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_QUEUE_SIZE}:
                 raise LinkLost(_reason(sent.rc))
-            self._topics[sent.mid] = out.topic, monotonic()
+            if not self._topics:
+                self._acknowledged_s = monotonic()
+            self._topics[sent.mid] = out.topic
 
     def _look_at_pubacks(self) -> None:
-        oldest = next(iter(self._topics.values()), None)
-        if oldest is not None and monotonic() - oldest[1] > PUBACK_S_MAX:
+        """Leave a broker that acknowledges nothing; a slow line takes a while for each batch."""
+        if self._topics and monotonic() - self._acknowledged_s > PUBACK_S_MAX:
             raise LinkLost("the broker acknowledges nothing that we send")
 
     def _leave(self, client: Client) -> None:
@@ -306,7 +310,8 @@ class Link:
     def _on_publish(
         self, _client: Client, _userdata: object, mid: int, code: ReasonCode, _p: Properties
     ) -> None:
-        topic, _ = self._topics.pop(mid, ("", 0.0))
+        topic = self._topics.pop(mid, "")
+        self._acknowledged_s = monotonic()
         # "No matching subscribers" only says that central is away, which the uplink finds out.
         if code.is_failure and topic not in self._refused:
             self._refused.add(topic)

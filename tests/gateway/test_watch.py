@@ -4,6 +4,7 @@ import ctypes
 import socket
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -108,6 +109,24 @@ def test_a_callback_that_raises_ends_the_gate_which_says_why(broker, centre, mak
     gate.kill()
     assert "The thread mqtt ended." in gate.said()
     assert "LookupError" in gate.said()
+
+
+def test_a_slow_line_is_left_only_when_nothing_is_acknowledged_any_more(monkeypatch):
+    """A batch takes 6 s on 15 KB/s, and eight are handed over at once."""
+    now = [0.0]
+    monkeypatch.setattr(mqtt, "monotonic", lambda: now[0])
+    kept = link(1)
+    mids = iter(range(1, 9))
+    client = SimpleNamespace(publish=lambda *_, **__: SimpleNamespace(rc=0, mid=next(mids)))
+    kept.send([WILL] * 8)
+    kept._publish(client)
+    for mid in range(1, 8):
+        now[0] += 20.0
+        kept._look_at_pubacks()
+        kept._on_publish(None, None, mid, SimpleNamespace(is_failure=False), None)
+    now[0] += mqtt.PUBACK_S_MAX + 1.0
+    with pytest.raises(mqtt.LinkLost, match="acknowledges nothing"):
+        kept._look_at_pubacks()
 
 
 @pytest.mark.broker
