@@ -28,10 +28,17 @@ class Course:
     """Central has named its mark since the last hello."""
     batches: list[int] = field(default_factory=list)
     """The last sequence of each batch above `committed` that is on its way."""
+    overdue_at: float | None = None
+    """When patience with central's word on it ends."""
+
+    @property
+    def owed(self) -> bool:
+        """Whether central owes a word on it."""
+        return bool(self.batches) or not self.known
 
     def forget_sent(self) -> None:
         """Take nothing for sent, and wait for central's word."""
-        self.known = False
+        self.known, self.overdue_at = False, None
         self.batches.clear()
         self.sent = self.committed
 

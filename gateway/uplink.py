@@ -8,7 +8,7 @@ No clock, no socket, no randomness: `now` is handed in, jitter comes from a func
 to be sent is given back by `due`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -20,6 +20,8 @@ from gateway.journal.journal import Journal
 
 HELLO_STREAMS: Final = 100
 """Streams in one hello; `more` when others follow."""
+RETIRED_MAX: Final = 8
+"""Starts of central that were left, and whose late words are not believed."""
 ALERTS_MAX: Final = 200
 """Alerts above `committed` that are sent early, the newest of them."""
 
@@ -87,9 +89,16 @@ class Uplink:
         self._central_boot: str | None = None
         self._sworn: str | None = None
         """The start of central whose `safe` the courses hold."""
+        self._retired: list[str] = []
+        """The starts before it."""
         self._hello_at: float | None = None
-        self._deadline: float | None = None
+        self._away_until: float | None = None
+        """When central, which said that it is away, is asked all the same."""
         self._fruitless = 0
+        self._batch = self._pace.batch
+        """Entries in one message; fewer on a line that carried none before it broke."""
+        self._carried = False
+        """Whether anything was committed since the link came up."""
         self._silent = False
         self._missed: dict[str, Lost] = {}
         self._graves: dict[str, Mark] = {}
@@ -108,7 +117,7 @@ class Uplink:
         self._connected = True
         self._central, self._central_boot = "unknown", None
         self._outs.clear()
-        self._fruitless, self._silent = 0, False
+        self._fruitless, self._silent, self._carried = 0, False, False
         self._status_due = True
         self._healths.forget()
         self._refresh()
@@ -116,9 +125,11 @@ class Uplink:
 
     def disconnected(self, now: float) -> None:  # noqa: ARG002 - one shape for all that happens.
         """Take note that the link is gone, and with it whatever the broker remembered."""
+        if not self._carried and any(course.batches for course in self._courses.values()):
+            self._batch = max(1, self._batch // 2)
         self._connected = False
         self._outs.clear()
-        self._hello_at = self._deadline = None
+        self._hello_at = self._away_until = None
         self._forget_sent()
 
     def recorded(self, entries: Sequence[Entry], now: float) -> None:  # noqa: ARG002
@@ -155,7 +166,7 @@ class Uplink:
         What was buried is said at once: central would wait for it, and the window with it.
         """
         self._refresh()
-        quiet = self._hello_at is None and self._deadline is None
+        quiet = self._hello_at is None and self._overdue_at is None
         unknown = quiet and any(not course.known for course in self._courses.values())
         if self._connected and (unknown or set(self._journal.lost()) - set(self._losses_told)):
             self._ask(0.0)
@@ -173,9 +184,10 @@ class Uplink:
         outs = list(self._birth(at_ms))
         outs += self._outs
         self._outs.clear()
-        if self._deadline is not None and now >= self._deadline:
+        if self._overdue_at is not None and now >= self._overdue_at:
             self._fruitless += 1
             self._silent = True
+            self._retired.clear()  # Else a late word of before could make it deaf to this one.
             self._ask(now)
         if self._hello_at is not None and now >= self._hello_at:
             outs += self._hello(now)
@@ -189,7 +201,7 @@ class Uplink:
         """The moment at which `due` has something to say by itself."""
         if not self._connected:
             return None
-        moments = [self._hello_at, self._deadline, self._healths.wake_at]
+        moments = [self._hello_at, self._overdue_at, self._healths.wake_at]
         return min((moment for moment in moments if moment is not None), default=None)
 
     @property
@@ -224,28 +236,36 @@ class Uplink:
     # --- Central's word ---------------------------------------------------------------------
 
     def _acknowledged(self, ack: Ack, now: float) -> None:
+        if ack.boot in self._retired:
+            return
         anew = self._swear(ack.boot)
         if ack.boot != self._central_boot:
             if anew or self._central_boot is not None:
                 self._ask(now + self._jitter() * self._pace.spread_s)
             self._central_boot = ack.boot
-        self._central = "online"
-        progress = False
-        for mark in ack.marks:
+        self._central, self._silent, self._away_until = "online", False, None
+        risen = self._take(ack.marks, now)
+        self._carried |= bool(risen)
+        owed = {stream for stream, course in self._courses.items() if course.owed}
+        if not self.waiting:
+            self._batch = self._pace.batch
+        if not self.waiting or (risen and owed <= risen):
+            self._fruitless = 0
+        self._wait(now, risen)
+
+    def _take(self, marks: Iterable[Mark], now: float) -> set[str]:
+        """Take central's marks; give the streams that came on."""
+        risen = set()
+        for mark in marks:
             course = self._courses.get(mark.stream)
             if course is not None:
-                progress |= self._marked(mark, course)
+                if self._marked(mark, course):
+                    risen.add(mark.stream)
             elif any(lost.stream == mark.stream for lost in self._journal.lost()):
                 self._graves[mark.stream] = mark
             if course is None or mark.committed < course.first - 1:
                 self._miss(mark, course, now)
-        self._silent = False
-        if progress or not self.waiting:
-            self._fruitless = 0
-        if progress or not self._outstanding():
-            self._deadline = None
-            if self._outstanding():
-                self._wait(now)
+        return risen
 
     def _swear(self, boot: str) -> bool:
         """Hold on to no promise of another start of central's: it may have lost its backups, too.
@@ -253,8 +273,10 @@ class Uplink:
         Says whether there was one, for then not all that is held may have been named to this one.
         """
         before, self._sworn = self._sworn, boot
-        if before in {None, boot}:
+        if before is None or before == boot:
             return False
+        kept = [one for one in self._retired if one not in {before, boot}]
+        self._retired = [*kept, before][-RETIRED_MAX:]
         self._graves.clear()
         for course in self._courses.values():
             course.safe = 0
@@ -298,7 +320,7 @@ class Uplink:
         if not status.online:
             self._central = "away"
             self._forget_sent()
-            self._wait(now)
+            self._away_until = self._patience(now)
             return
         self._swear(status.boot)
         first = self._central_boot is None
@@ -319,22 +341,35 @@ class Uplink:
     def _ask(self, at: float) -> None:
         """Say hello at a moment, and send nothing until it is answered."""
         self._hello_at = at
-        self._deadline = None
+        self._away_until = None
         self._forget_sent()
 
     def _forget_sent(self) -> None:
         for course in self._courses.values():
             course.forget_sent()
 
-    def _outstanding(self) -> bool:
-        return any(course.batches or not course.known for course in self._courses.values())
+    @property
+    def _overdue_at(self) -> float | None:
+        """When patience ends: a word on one stream makes up for none on another."""
+        moments = [self._away_until, *(course.overdue_at for course in self._courses.values())]
+        return min((moment for moment in moments if moment is not None), default=None)
 
-    def _wait(self, now: float) -> None:
-        """Give central a while, longer each time that nothing came of it."""
+    def _wait(self, now: float, risen: Collection[str] = ()) -> None:
+        """Give central a while for each stream that it owes a word on, anew for what came on."""
+        for stream, course in self._courses.items():
+            if not course.owed:
+                course.overdue_at = None
+            elif not course.known and self._hello_at is not None:
+                continue  # It is asked first.
+            elif course.overdue_at is None or stream in risen:
+                course.overdue_at = self._patience(now)
+
+    def _patience(self, now: float) -> float:
+        """Say until when to wait: longer each time that nothing came of it."""
         longest = min(
             self._pace.patience_s_max, self._pace.patience_s * 2.0 ** min(self._fruitless, 20)
         )
-        self._deadline = now + longest * (0.5 + self._jitter())
+        return now + longest * (0.5 + self._jitter())
 
     def _hello(self, now: float) -> Iterator[Out]:
         self._hello_at = None
@@ -354,8 +389,7 @@ class Uplink:
             # All of it is safe: nothing is asked, nothing will be answered.
             course.known |= course.last <= course.safe
         self._missed.clear()
-        if self._deadline is None and self._outstanding():
-            self._wait(now)
+        self._wait(now)
 
     def _losses(self) -> Iterator[Lost]:
         """Ranges that this gate no longer holds and that central may still wait for."""
@@ -366,13 +400,12 @@ class Uplink:
         self.fault = None
         if self._central == "away":
             return
+        size = self._pace.batch_bytes * self._batch // self._pace.batch
         free = self._pace.window - sum(len(course.batches) for course in self._courses.values())
         for stream, course in self._courses.items():
             while free > 0 and course.known and course.sent < course.last:
                 try:
-                    entries = self._journal.pending(
-                        stream, course.sent, self._pace.batch, self._pace.batch_bytes
-                    )
+                    entries = self._journal.pending(stream, course.sent, self._batch, size)
                 except JournalUnwritable as fault:
                     # What else is to be said is said all the same: alerts, and how the gate fares.
                     self.fault = fault
@@ -382,9 +415,9 @@ class Uplink:
                 free -= 1
                 course.sent = entries[-1].seq
                 course.batches.append(course.sent)
+                if course.overdue_at is None:
+                    course.overdue_at = self._patience(now)
                 yield Out(self._topics["entries"], _array(entries))
-                if self._deadline is None:
-                    self._wait(now)
 
     def _birth(self, at_ms: int) -> Iterator[Out]:
         if self._status_due:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gateway import contract as c
 from gateway.journal.journal import Journal
-from gateway.uplink import Pace, Uplink
+from gateway.uplink import RETIRED_MAX, Pace, Uplink
 
 from .journals import PLACE, alert, fill, open_journal, opened, stamp
 
@@ -83,6 +83,94 @@ def test_a_journal_that_cannot_be_read_keeps_back_no_alert_and_no_word_of_health
     journal._connection = reading
     assert words(link.due(0.3)) == ["entries"]
     assert link.fault is None
+
+
+def test_a_line_that_carries_nothing_is_tried_with_smaller_batches():
+    journal = open_journal()
+    fill(journal, 40)
+    link = told([], journal, batch=16, window=2)
+
+    def connect(now):
+        link.connected(now)
+        link.due(now)
+        link.heard(*ack(journal.stream, link.marks[0].committed), now)
+        return [len(batch) for batch in sequences(link.due(now))]
+
+    assert [len(batch) for batch in sequences(link.due(0.2))] == [16, 16]
+    link.disconnected(30.0)
+    assert connect(31.0) == [8, 8]
+    link.disconnected(60.0)
+    assert connect(61.0) == [4, 4]
+    link.heard(*ack(journal.stream, 4), 70.0)
+    link.disconnected(75.0)  # It carried something: so it goes on.
+    assert connect(76.0) == [4, 4]
+    link.heard(*ack(journal.stream, journal.last(journal.stream)), 80.0)
+    link.recorded(fill(journal, 40, first=100), 81.0)
+    assert [len(batch) for batch in sequences(link.due(81.0))] == [16, 16]
+
+
+def test_a_late_word_of_a_centre_that_is_gone_lets_nothing_be_deleted():
+    """It was lost with its backups; what it called safe only this gate holds."""
+    journal = open_journal()
+    last = fill(journal, 40)[-1].seq
+    link = told([], journal)
+    link.heard(*central(boot="central-1"), 0.2)
+    link.heard(*ack(journal.stream, last), 0.3)
+    link.heard(*central(boot="central-2"), 10.0)
+    link.due(11.0)
+    link.heard(*ack(journal.stream, 0, boot="central-2"), 11.1)
+    link.heard(*ack(journal.stream, last, safe=last, boot="central-1"), 12.0)
+    assert link.marks == (c.Mark(stream=journal.stream, committed=0, safe=0),)
+    assert link.link == "up"
+
+
+def test_a_late_word_makes_the_gate_deaf_to_no_centre():
+    """To a gate that has just started it looks like the first of a new one."""
+    journal = open_journal()
+    last = fill(journal, 40)[-1].seq
+    link = told([], journal)
+    link.heard(*ack(journal.stream, 0, boot="central-2"), 0.2)
+    link.heard(*ack(journal.stream, 0, boot="central-0"), 0.3)  # late
+    now = 0.4
+    while link.waiting:
+        now += 1.0
+        for out in link.due(now):
+            if not out.topic.endswith("/status"):
+                link.heard(*ack(journal.stream, last, boot="central-2"), now)
+        assert now < 60.0
+
+
+def test_the_ends_of_many_centres_are_remembered_within_a_bound():
+    journal = open_journal()
+    fill(journal, 4)
+    link = told([], journal)
+    for number in range(100):
+        link.heard(*central(boot=f"central-{number}"), float(number))
+    assert len(link._retired) == RETIRED_MAX
+
+
+def test_progress_of_one_stream_makes_up_for_no_word_on_another(tmp_path):
+    """The hello that named the stream of before, or its answer, was lost."""
+    journal = open_journal(tmp_path / "journal.db")
+    before = fill(journal, 40)[0].stream
+    journal.close()
+    journal = open_journal(tmp_path / "journal.db", first=50)
+    link = uplink(journal, patience_s=5.0)
+    link.connected(0.0)
+    assert len(hellos(link.due(0.0))) == 1
+    now = 0.0
+    while now < 60.0:
+        now += 1.0
+        link.recorded(journal.append([opened(int(now))], stamp(int(now))), now)
+        outs = link.due(now)
+        if asked := hellos(outs):
+            break
+        for out in outs:
+            newest = c.decode_batch(out.payload)[-1]
+            link.heard(*ack(newest.stream, newest.seq), now)
+    assert before in {held.stream for held in asked[0].held}
+    assert now <= 10.0
+    journal.close()
 
 
 def test_on_connecting_it_says_who_it_is_and_what_it_holds_and_then_waits():

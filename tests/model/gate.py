@@ -22,9 +22,8 @@ PLACE = {"compound": "c01", "gate": "east"}
 TOPIC = {word: contract.gate_topic("c01", "east", word) for word in ("ack", "hello")}
 NEVER = 1e9
 _FIXED = {"_journal", "_boot", "_version", "_jitter", "_pace", "_topics"}
-_TIMERS = ("_hello_at", "_deadline")
-_FEELINGS = {"_fruitless": 0, "_silent": False}
-"""They change how long it waits and what the guard reads, and nothing else."""
+_FEELINGS = {"_fruitless": 0, "_silent": False, "_carried": False}
+"""They change how long it waits, how much it sends at once and what the guard reads, no more."""
 
 
 class Rules(NamedTuple):
@@ -162,10 +161,20 @@ def _thaw(gate: Gate, event: str, rules: Rules) -> tuple[Journal, Uplink]:
     journal = _journal(gate, rules)
     uplink = _uplink(journal, rules)
     uplink.__dict__.update(pickle.loads(gate.link))
-    for timer, rings in zip(_TIMERS, ("hello", "patience"), strict=True):
-        if getattr(uplink, timer) is not None:
-            setattr(uplink, timer, 1.0 if event == rings else NEVER)
+    set_timer(uplink, "hello", 1.0 if event == "hello" else NEVER)
+    set_timer(uplink, "patience", 1.0 if event == "patience" else NEVER)
     return journal, uplink
+
+
+def set_timer(uplink: Uplink, which: str, at: float | None) -> None:
+    """Have a timer that runs ring at a moment; None: never. Patience ends with all that is owed."""
+    runs = [(uplink, "_hello_at")]
+    if which == "patience":
+        runs = [(uplink, "_away_until")]
+        runs += [(course, "overdue_at") for course in uplink._courses.values()]
+    for what, timer in runs:
+        if getattr(what, timer) is not None:
+            setattr(what, timer, at)
 
 
 def _frozen(
@@ -173,17 +182,15 @@ def _frozen(
     rules: Rules,
 ) -> Step:  # fmt: skip
     sent = tuple(found for out in uplink.due(now) if (found := _message(out)) is not None)
+    set_timer(uplink, "hello", NEVER)
+    set_timer(uplink, "patience", None if rules.impatient_never else NEVER)
     kept = {name: value for name, value in vars(uplink).items() if name not in _FIXED}
-    for timer in _TIMERS:
-        kept[timer] = None if kept[timer] is None else NEVER
-    if rules.impatient_never:
-        kept["_deadline"] = None
     assert kept.keys() >= _FEELINGS.keys(), "the uplink has changed: look at this list again"
     kept |= _FEELINGS
     gate = gate._replace(
         card=journal.card, current=journal.current, link=_canonical(kept),
-        connected=uplink.link != "down", hello_waits=kept["_hello_at"] is not None,
-        patience_waits=kept["_deadline"] is not None,
+        connected=uplink.link != "down", hello_waits=uplink._hello_at is not None,
+        patience_waits=uplink._overdue_at is not None,
     )  # fmt: skip
     return Step(gate, sent, written)
 

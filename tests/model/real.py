@@ -22,10 +22,11 @@ from gateway.journal.journal import Journal, Stamp
 from gateway.uplink import Pace, Uplink
 from tests.central import places
 from tests.model.card import name_of, wire_name
+from tests.model.gate import set_timer
 
 AT_MS = 1_600_000_000_000
 PLACE = {"compound": "c01", "gate": "east"}
-TIMERS = {"hello": "_hello_at", "patience": "_deadline"}
+TIMERS = {"hello": "_hello_at", "patience": "_overdue_at"}
 
 
 def item_of(entry: Entry) -> tuple[str, int, tuple[Any, ...]]:
@@ -103,9 +104,9 @@ class RealGate:
     def _let_pass(self, what: str) -> None:
         """Let one timer come before the other: jitter gives them either order."""
         self.now = self.timers[what]
-        for name, timer in TIMERS.items():
-            if name != what and getattr(self.uplink, timer) is not None:
-                setattr(self.uplink, timer, self.now + 1.0)
+        for name in TIMERS:
+            if name != what:
+                set_timer(self.uplink, name, self.now + 1.0)
 
     def _entry(self, what: str) -> Record:
         if what == "alert":
