@@ -61,6 +61,8 @@ def main(runs, names, seed, lists, as_json, keep):
         click.echo(_table(table))
     for name, told in left_out.items():
         click.echo(f"left out: {name}: {told}", err=True)
+    if not table:
+        raise click.ClickException("everything was left out: nothing was tried, nothing is shown")
     sys.exit(0 if all(result.well for results in table.values() for result in results) else 1)
 
 

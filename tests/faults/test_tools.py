@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -114,3 +115,12 @@ def test_a_wall_clock_is_set_for_one_process_as_it_runs(tmp_path):
 def test_no_run_at_all_is_refused():
     """Nothing done is nothing proven: it must not exit 0."""
     assert CliRunner().invoke(campaign.main, ["--runs", "0"]).exit_code == 2
+
+
+def test_a_campaign_that_can_try_nothing_shows_nothing(monkeypatch):
+    one = SimpleNamespace(name="wires cut", about="", settle_s=0.0, obstacle=lambda: "no root here")
+    monkeypatch.setattr(campaign, "FAULTS", {one.name: one})
+    told = CliRunner().invoke(campaign.main, [])
+    assert told.exit_code == 1
+    assert "left out: wires cut: no root here" in told.output
+    assert "nothing was tried" in told.output
