@@ -131,6 +131,7 @@ class Service:
         """Run until SIGTERM or SIGINT; raises GateError before it is open, SystemExit after it."""
         with self._stack:
             self._stack.callback(Watch.close)  # Last of all: what hangs may hang the end, too.
+            Watch.starting()
             self._open()
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, self._stop)
@@ -161,7 +162,7 @@ class Service:
             where / "journal.db", compound=settings.compound, gate=settings.gate,
             boot=self._boot, version=self._version, new_stream=lambda: secrets.token_hex(16),
             seal=seal.sealer(Path(settings.seal.public_key_file)), or_refuse=True,
-            alive=lambda: systemd.notify("EXTEND_TIMEOUT_USEC=60000000"),
+            alive=Watch.starting,
         )  # fmt: skip
         self._stack.callback(journal.close)
         self.journal = journal

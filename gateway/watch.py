@@ -20,6 +20,8 @@ HANG_S: Final = 30.0
 SHARE: Final = 0.8
 """Of the service manager's bound, so that what hangs is said first."""
 ARM_S: Final = 1.0
+START_S: Final = 60.0
+"""systemd's TimeoutStartSec=, and what each sign of life adds to it."""
 END_S: Final = 15.0
 """For a clean end; systemd's TimeoutStopSec= is longer."""
 STDERR: Final = 2
@@ -48,6 +50,12 @@ class Watch:
         if self._watchdog_s is not None and now >= self._fed_s + self._watchdog_s / 4:
             self._fed_s = now
             systemd.notify("WATCHDOG=1")
+
+    @staticmethod
+    def starting() -> None:
+        """Give the start its time from now on; a long one says again that it comes on."""
+        systemd.notify(f"EXTEND_TIMEOUT_USEC={START_S * 1_000_000:.0f}")
+        faulthandler.dump_traceback_later(START_S * SHARE, exit=True, file=STDERR)
 
     def ending(self) -> None:
         """Take note that the process ends: that, too, must come to an end."""

@@ -48,6 +48,17 @@ Service(config.read(pathlib.Path(sys.argv[1]))).run()
 """
 
 
+UNBORN = """
+import pathlib, sys, threading
+from gateway import config, panel, watch
+from gateway.service import Service
+
+watch.START_S = 1.0
+panel.Panel.listen = lambda *_: threading.Event().wait()
+Service(config.read(pathlib.Path(sys.argv[1]))).run()
+"""
+
+
 def link(port, news=lambda _: None, failed=lambda _: None, **more):
     address = mqtt.Address("127.0.0.1", port, "watched", reconnect_s_max=1, **more)
     return mqtt.Link(
@@ -243,6 +254,14 @@ def test_a_page_that_nobody_can_load_any_more_ends_the_gate_which_says_why(make_
         assert gate.process.wait(60) == 1
     gate.kill()
     assert "the thread screen has hung" in gate.said()
+
+
+def test_a_start_that_hangs_says_where(make_gate):
+    gate = make_gate(free_port()).start(program=("-c", UNBORN), ready=False)
+    assert gate.process.wait(60) == 1
+    gate.kill()
+    assert "Timeout" in gate.said()
+    assert "service.py" in gate.said()
 
 
 # --- The journal's own proof ----------------------------------------------------------------
