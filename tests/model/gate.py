@@ -22,8 +22,8 @@ PLACE = {"compound": "c01", "gate": "east"}
 TOPIC = {word: contract.gate_topic("c01", "east", word) for word in ("ack", "hello")}
 NEVER = 1e9
 _FIXED = {"_journal", "_boot", "_version", "_jitter", "_pace", "_topics"}
-_FEELINGS = {"_fruitless": 0, "_silent": False, "_carried": False}
-"""They change how long it waits, how much it sends at once and what the guard reads, no more."""
+_FEELINGS = {"_fruitless": 0, "_silent": False}
+"""They change how long it waits and what the guard reads, and nothing else."""
 
 
 class Rules(NamedTuple):
