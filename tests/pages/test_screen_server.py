@@ -221,7 +221,12 @@ def test_all_threads_end_with_the_server():
         links.append(socket.create_connection(("127.0.0.1", stage.screen.port), 5))
         for link in links[:3]:
             read_until(link, b"data: {")
-    assert {t for t in set(threading.enumerate()) - before if t.name.startswith("screen")} == set()
+
+    def ended():
+        left = set(threading.enumerate()) - before
+        return not any(thread.name.startswith("screen") for thread in left)
+
+    wait_until(ended, what="the threads' end")
     for link in links:
         link.close()
 
