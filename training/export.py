@@ -4,7 +4,7 @@ import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch import nn
@@ -39,23 +39,25 @@ def size_of(kept: Path) -> str:
 
 
 def export(work: Path, out: Path) -> None:
-    """Export both nets; temperature, slope and accept line are calibration's to find."""
+    """Export the nets that WORK holds; temperature, slope and accept line are calibration's."""
     out.mkdir(parents=True, exist_ok=True)
-    kept = work / "recogniser.pt"
-    recogniser = trained(kept, Recogniser(size_of(kept)))
-    torch.onnx.export(
-        recogniser, (torch.rand(1, 3, HEIGHT, WIDTH),), str(out / "recogniser.onnx"), dynamo=False,
-        opset_version=13, input_names=["picture"], output_names=OUTPUTS["recogniser.onnx"],
-    )  # fmt: skip
-    torch.onnx.export(
-        trained(work / "finder.pt", Finder()), (torch.rand(1, 3, 288, 384),),
-        str(out / "finder.onnx"), dynamo=False,
-        opset_version=13, input_names=["picture"], output_names=OUTPUTS["finder.onnx"],
-        dynamic_axes={"picture": {2: "h", 3: "w"}, "plates": {2: "h8", 3: "w8"}},
-    )  # fmt: skip
+    if (kept := work / "recogniser.pt").exists():
+        net = trained(kept, Recogniser(size_of(kept)))
+        write(net, out / "recogniser.onnx", (HEIGHT, WIDTH))
+    if (kept := work / "finder.pt").exists():
+        sides = {"picture": {2: "h", 3: "w"}, "plates": {2: "h8", 3: "w8"}}
+        write(trained(kept, Finder()), out / "finder.onnx", (288, 384), dynamic_axes=sides)
     settings = Settings(temperature=1.0, accept=0.95, finder_accept=FINDER_ACCEPT)
     names = [*OUTPUTS, *(each for each in OTHERS if (out / each).exists())]
     write_list(out, names, settings)
+
+
+def write(net: nn.Module, file: Path, size: tuple[int, int], **more: Any) -> None:
+    """Write one net as ONNX, for pictures of a height and width."""
+    torch.onnx.export(
+        net, (torch.rand(1, 3, *size),), str(file), dynamo=False, opset_version=13,
+        input_names=["picture"], output_names=OUTPUTS[file.name], **more,
+    )  # fmt: skip
 
 
 def write_list(out: Path, names: list[str], settings: Settings) -> None:
