@@ -80,9 +80,17 @@ def change_device(work: Work, event: DeviceStateChanged) -> None:
         for i in work.site.feeling.get(event.device, ()):
             _feel_nothing(work, i)
     for i in work.site.measuring.get(event.device, ()):
-        passage = work.lanes[i].passage
-        if passage is not None:
-            work.settle(i, passage)
+        _heed(work, i, was_dead=device.state != "ok")
+
+
+def _heed(work: Work, i: int, *, was_dead: bool) -> None:
+    """Let a lane know that its thermometer is another now than it was."""
+    if was_dead:
+        # Who was marked meanwhile was measured in vain: the next reading may be another's.
+        work.lanes[i] = replace(work.lanes[i], mark=None)
+    passage = work.lanes[i].passage
+    if passage is not None:
+        work.settle(i, passage)
 
 
 def _tell_device(work: Work, index: int, event: DeviceStateChanged) -> None:

@@ -599,6 +599,20 @@ def test_a_mark_for_somebody_aside_may_be_forgotten_when_another_car_comes():
     assert post.readings()[-1] == (1, 1, "NORMAL"), "marked after it came: the guard's word"
 
 
+def test_a_mark_does_not_outlive_a_dead_thermometer():
+    """World seed 3100152: marked and measured in vain; then the gun they share took a walker's."""
+    post = Post(in_lane(), foot_lane(thermometers=("t1",)))
+    post.arrive(1)
+    post.do(events.DeviceStateChanged("t1", "lost", "unplugged"))
+    post.do(events.PersonTouched("in1"))
+    post.do(events.ArrivalTouched("foot1", "person"))
+    post.wait(3.0)
+    post.do(events.DeviceStateChanged("t1", "ok"))
+    post.measure(3650)
+    assert post.readings() == [(None, 0, "NORMAL")]
+    assert [loose.why for loose in post.gate.desk.loose] == ["shared"]
+
+
 def test_a_mark_is_answered_by_a_typed_value_too():
     """The thermometer was dead when he marked; the next car's reading went to the one aside."""
     post = Post(in_lane(heated_drivers=True))
