@@ -14,8 +14,6 @@ from gateway.core.work import Faces, Work
 
 KEPT: Final = 64
 """Looks that are remembered: eight seconds of the fastest array."""
-MARGIN_S: Final = 0.3
-"""An array takes four pictures a second: one a little before or after is of the same moment."""
 
 
 def see(work: Work, event: FacesSeen) -> None:
@@ -30,7 +28,8 @@ def see(work: Work, event: FacesSeen) -> None:
 
 def looked_at(work: Work, lanes: tuple[int, ...], window: Window) -> Window:
     """Mark a window with what the arrays of its lanes saw meanwhile."""
-    from_s, to_s = window.began_s - MARGIN_S, window.ended_s + MARGIN_S
+    margin_s = work.limits.faces_margin_s
+    from_s, to_s = window.began_s - margin_s, window.ended_s + margin_s
     seen = [
         faces
         for array in work.desk.faces

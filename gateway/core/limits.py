@@ -165,6 +165,10 @@ class Limits:
         "proposal; PMC8654479 recommends 30 min",
     )  # fmt: skip
     sample_age_s_max: float = setting(2.0, 0.2, 30, "an older sample is worth nothing", OURS)
+    faces_margin_s: float = setting(
+        0.3, 0, 2, "an array's look so long before or after a window is still of it",
+        "proposal: arrays take four pictures a second",
+    )  # fmt: skip
     sample_gap_s: float = setting(1.0, 0.1, 30, "after such a silence the window is over", OURS)
     # The estimate and its uncertainty.
     calibration_strict: bool = setting(
