@@ -9,7 +9,14 @@ from gateway.journal import folding
 
 def lane_that_opens():
     return passage.Lane(
-        "in1", "in", ("t1",), ("c1",), place="indoors", opens_by_itself=True, heated_drivers=False
+        "in1",
+        "in",
+        ("t1",),
+        ("c1",),
+        place="indoors",
+        opens_by_itself=True,
+        heated_drivers=False,
+        ambient_centi_c=2000,
     )
 
 
