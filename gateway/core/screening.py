@@ -81,10 +81,9 @@ class Reading:
     flags: tuple[str, ...] = ()
 
 
-def is_cold(conditions: Conditions, limits: Limits) -> bool:
-    """Say whether people come in from the cold here, as far as is known."""
-    ambient = conditions.ambient_centi_c
-    return ambient is None or ambient < limits.cold_ambient_centi_c
+def is_cold(ambient_centi_c: int | None, limits: Limits) -> bool:
+    """Say whether people come in from the cold, as far as is known."""
+    return ambient_centi_c is None or ambient_centi_c < limits.cold_ambient_centi_c
 
 
 def site_uncertainty(sheltered_s: float, cold: bool, limits: Limits) -> int:
@@ -105,7 +104,7 @@ def site_uncertainty(sheltered_s: float, cold: bool, limits: Limits) -> int:
 
 def standard_uncertainty(window: Window, conditions: Conditions, limits: Limits) -> int:
     """Combine device, site and repeatability: u, k = 1."""
-    cold = is_cold(conditions, limits) and not conditions.covered
+    cold = is_cold(conditions.ambient_centi_c, limits) and not conditions.covered
     site = site_uncertainty(conditions.sheltered_s, cold, limits)
     repeat = 1.48 * window.mad_centi_c / sqrt(window.agreeing) if window.agreeing else 0.0
     return round(sqrt(limits.device_uncertainty_centi_c**2 + site**2 + repeat**2))
@@ -173,7 +172,7 @@ def _is_too_cold(raw: int, conditions: Conditions, limits: Limits) -> bool:
     if raw < limits.cold_raw_centi_c:
         return True
     early = conditions.sheltered_s < limits.shelter_wait_s
-    return early and is_cold(conditions, limits) and not conditions.covered
+    return early and is_cold(conditions.ambient_centi_c, limits) and not conditions.covered
 
 
 def _below(site: Site, limits: Limits) -> int:

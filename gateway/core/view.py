@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 from gateway.core.decision import next_codes
 from gateway.core.limits import Limits
 from gateway.core.passage import LaneState, Passage, Person, air, waiting
-from gateway.core.screening import Conditions, is_cold, next_step, wait_until_s
+from gateway.core.screening import is_cold, next_step, wait_until_s
 from gateway.core.windows import is_drifting, is_warming
 from gateway.core.work import Device, Gate, Loose
 
@@ -207,8 +207,7 @@ def _is_cold_lane(gate: Gate, state: LaneState) -> bool:
     lane, limits = state.lane, gate.site.limits
     if not lane.measures or lane.shelter_s >= limits.shelter_wait_s:
         return False
-    ambient = air(lane, limits)
-    return is_cold(Conditions(place=lane.place, ambient_centi_c=ambient), limits)
+    return is_cold(air(lane, limits), limits)
 
 
 def _age(now: float, since_s: float) -> float:

@@ -19,7 +19,7 @@ from typing import Final
 from drivers.barrier import Barrier, Relay, Wiring
 from drivers.driver import load
 from drivers.errors import PortLost, PortRefused, RelaySilent
-from gateway.devices.hearing import LISTEN_S, STREAM_BYTES_MIN, recognise
+from gateway.devices.hearing import LISTEN_S, is_stream, recognise
 from gateway.devices.hubs import Hubs
 from gateway.devices.lines import OK, OTHER, Verdict
 from gateway.devices.port_thread import PortThread, Sink, Threads
@@ -167,7 +167,7 @@ class BarrierThread(PortThread):
     def _hears_another(self, relay: Relay, for_s: float) -> bool:
         """Say so if another device speaks here: what a relay is told may set something on it."""
         said = relay.hear(for_s)
-        if len(said) < STREAM_BYTES_MIN:
+        if not is_stream(said):
             return False
         self._say(OTHER, heard=",".join(sorted(recognise(said))))
         return True

@@ -45,9 +45,14 @@ def recognise(data: bytes, baud: int | None = None) -> set[str]:
     }
 
 
+def is_stream(said: bytes) -> bool:
+    """Say whether bytes that came unasked are more than noise: somebody speaks by himself."""
+    return len(said) >= STREAM_BYTES_MIN
+
+
 def is_stranger(driver: Driver[Any], said: bytes) -> bool:
     """Say whether bytes that came unasked are another device's than one that waits to be asked."""
-    return len(said) >= STREAM_BYTES_MIN and not frames_in(driver, said)
+    return is_stream(said) and not frames_in(driver, said)
 
 
 def frames_in(driver: Driver[Any], data: bytes) -> int:

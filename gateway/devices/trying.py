@@ -14,9 +14,9 @@ from drivers.reader import Reader
 from gateway.devices.detect import answers
 from gateway.devices.hearing import (
     LISTEN_S,
-    STREAM_BYTES_MIN,
     frames_in,
     is_stranger,
+    is_stream,
     recognise,
 )
 from gateway.devices.lines import REASONS
@@ -48,7 +48,7 @@ def _try_relay(driver: Barrier, wiring: Wiring) -> tuple[bool, str]:
     relay = driver.connect(driver, wiring)
     try:
         said = relay.hear(LISTEN_S)
-        if len(said) >= STREAM_BYTES_MIN:
+        if is_stream(said):
             return False, _other(said)
         relay.look()
     finally:

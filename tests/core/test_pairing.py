@@ -565,12 +565,18 @@ def test_an_out_lane_takes_no_temperature_unless_set():
     assert post.pulses() == ["itself"]
 
 
-def test_a_car_aside_is_measured_by_the_guards_word_alone():
+def with_a_car_aside() -> Post:
+    """Give a post at which a heated driver waits aside, and nobody stands."""
     post = Post(in_lane(heated_drivers=True))
     post.arrive(1)
     post.measure(3760)
     post.do(events.AsideTouched("in1"))
     post.leave(1)
+    return post
+
+
+def test_a_car_aside_is_measured_by_the_guards_word_alone():
+    post = with_a_car_aside()
     post.arrive(2)
     post.measure(3640)
     post.wait(300.0)
@@ -582,11 +588,7 @@ def test_a_car_aside_is_measured_by_the_guards_word_alone():
 
 def test_a_mark_for_somebody_aside_may_be_forgotten_when_another_car_comes():
     """World seed 78: he marked one aside, and then measured the next car's driver."""
-    post = Post(in_lane(heated_drivers=True))
-    post.arrive(1)
-    post.measure(3760)
-    post.do(events.AsideTouched("in1"))
-    post.leave(1)
+    post = with_a_car_aside()
     post.wait(300.0)
     post.do(events.AgainTouched("in1", 1, passage=1))
     post.arrive(2)
@@ -615,11 +617,7 @@ def test_a_mark_does_not_outlive_a_dead_thermometer():
 
 def test_a_mark_is_answered_by_a_typed_value_too():
     """The thermometer was dead when he marked; the next car's reading went to the one aside."""
-    post = Post(in_lane(heated_drivers=True))
-    post.arrive(1)
-    post.measure(3760)
-    post.do(events.AsideTouched("in1"))
-    post.leave(1)
+    post = with_a_car_aside()
     post.do(events.AgainTouched("in1", 1, passage=1))
     post.do(events.TemperatureTyped("in1", 1, 3830, "contact", passage=1))
     post.arrive(2)
@@ -629,11 +627,7 @@ def test_a_mark_is_answered_by_a_typed_value_too():
 
 def test_a_mark_is_answered_by_a_reading_that_is_given():
     """He marked while the window was already open, and said then whose it was."""
-    post = Post(in_lane(heated_drivers=True))
-    post.arrive(1)
-    post.measure(3760)
-    post.do(events.AsideTouched("in1"))
-    post.leave(1)
+    post = with_a_car_aside()
     post.show(3650, count=5)
     post.do(events.AgainTouched("in1", 1, passage=1))
     post.show(3650, count=8)
