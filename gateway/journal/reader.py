@@ -37,9 +37,14 @@ class Reader:
 
     @staticmethod
     def look(path: Path) -> "Reader":
-        """Open a journal to read it only, also while its gate runs; raises JournalUnwritable."""
+        """Open a journal to read it only, as it stands now, also while its gate writes on.
+
+        Until `close` one transaction shows one moment: no row without its stream. Raises
+        JournalUnwritable.
+        """
         try:
             connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+            connection.execute("BEGIN")
             return Reader(connection, path)
         except (sqlite3.Error, JournalUnwritable) as error:
             raise journal_file.unreadable(error.__cause__ or error, path) from error

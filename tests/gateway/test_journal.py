@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from gateway import contract as c
 from gateway.core.events import Record
 from gateway.errors import JournalUnwritable
+from gateway.journal import rows
 from gateway.journal.journal import Journal
 from gateway.journal.recorder import Recorder
 
@@ -142,6 +143,22 @@ def test_a_changed_entry_is_found(tmp_path, sql, what):
     look.close()
     assert faults
     assert all(what in fault.what for fault in faults)
+
+
+def test_a_look_shows_one_moment_while_the_gate_writes_on(tmp_path):
+    path = tmp_path / "journal.db"
+    open_journal(path).close()
+    early = Journal.look(path)
+    journal = open_journal(path)
+    entries = fill(journal, 3)
+    late = Journal.look(path)
+    fill(journal, 2)
+    journal.prune([c.Mark(stream=entries[0].stream, committed=3, safe=3)])
+    assert early.newest(100) == ()
+    assert late.newest(100) == tuple(entries)
+    assert late.verify() == rows.Verified(1, len(entries), 0, ())
+    for file in (early, late, journal):
+        file.close()
 
 
 def test_pruning_goes_no_higher_than_safe_and_keeps_an_anchor(tmp_path):
