@@ -42,7 +42,7 @@ def count(entries):
 def _is_later(jump, body):
     """Tell whether a jump came after an entry; in one millisecond the clock's word decides."""
     if jump["mono_ms"] == body["mono_ms"]:
-        return jump.get("clock") != body.get("clock", "unset")
+        return jump.get("clock", "unset") != body.get("clock", "unset")
     return jump["mono_ms"] > body["mono_ms"]
 
 

@@ -1,10 +1,12 @@
 """What the facts of a passage add up to."""
 
+import msgspec
 import pytest
 
 from central import aggregate
 from central.aggregate import COUNTERS, Calendar, Facts, Jump
 from gateway import contract
+from tests.central import oracle
 from tests.central.gates import T0, Stream
 
 OWN = "a" * 32
@@ -134,11 +136,23 @@ JUMPS = [Jump(5000, 100_000, "rtc"), Jump(9000, 50, "ntp"), Jump(12_000, 7, "ntp
         (1, "unset", JUMPS[:1], 10 + 100_000),
         (1, "unset", (), None),
         (1, "rtc", [Jump(5, 9, "unset")], 10),
+        (5, "unset", [Jump(5, 9, "unset"), Jump(9, 50, "ntp")], 10 + 50),
     ],
 )
 def test_a_jump_mends_what_came_before_it(mono_ms, clock, jumps, expected):
     assert aggregate.mended(10, mono_ms, clock, jumps) == expected
     assert aggregate.mended(10, mono_ms, clock, list(reversed(jumps))) == expected
+    written = [_written(jump) for jump in jumps]
+    body = {"at_ms": 10, "mono_ms": mono_ms, "clock": clock}
+    assert oracle.moment(body, written) == expected
+
+
+def _written(jump):
+    """Write a jump as its entry does: what is usual is left out."""
+    body = contract.ClockJumped(
+        boot="b", mono_ms=jump.mono_ms, jump_ms=jump.jump_ms, was="unset", clock=jump.clock
+    )
+    return msgspec.to_builtins(body)
 
 
 def test_days_are_the_sites():
