@@ -58,7 +58,7 @@ def open_camera(url: str, clock: Callable[[], float] = monotonic, password: str 
             case "http" | "https":
                 place, name = _named(url)
                 place, every_s = _every(place)
-                return StreamCamera(HttpSource(place, name, password, every_s), clock)
+                return StreamCamera(HttpSource(place, name, password, every_s), clock, every_s)
     except ValueError as error:
         raise SourceRefused(f"camera source {scheme}://...: {error}") from error
     raise SourceRefused(

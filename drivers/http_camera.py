@@ -6,7 +6,6 @@ for again. Digest and basic passwords are answered; no proxy is used.
 
 import re
 import threading
-import time
 from collections.abc import Iterator
 from http.client import HTTPException, HTTPResponse
 from typing import Final
@@ -35,6 +34,7 @@ class HttpSource:
     def __init__(self, url: str, username: str, password: str, every_s: float) -> None:
         self._url = url
         self._every_s = every_s
+        self._over = threading.Event()
         self._opener = _opener(url, username, password)
 
     def pictures(self, wanted: threading.Event) -> Iterator[bytes]:
@@ -44,7 +44,8 @@ class HttpSource:
             while True:
                 with self._opener.open(self._url, timeout=WAIT_S) as response:
                     yield from _pictures(response)
-                time.sleep(self._every_s)
+                if self._over.wait(self._every_s):
+                    return
         except CameraLost:
             raise
         except HTTPError as error:
@@ -56,6 +57,10 @@ class HttpSource:
             raise CameraLost("unreachable", f"the camera does not answer: {error.reason}") from None
         except (OSError, HTTPException, ValueError) as error:
             raise CameraLost("stale", f"the camera's stream broke: {error}") from None
+
+    def close(self) -> None:
+        """Ask for no further picture."""
+        self._over.set()
 
 
 def _pictures(response: HTTPResponse) -> Iterator[bytes]:

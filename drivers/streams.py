@@ -4,7 +4,8 @@ Whoever looks slowly gets the newest picture, never a queue of old ones; whoever
 for a camera that does not answer. What is lost is opened again after a back-off.
 
 Here as nowhere else a source blocks, so each has a thread. It ends with its camera, at the latest
-after the time limit of a read.
+after the time limit of a read; closing waits for that, since a process that ends while OpenCV is in
+a read aborts.
 """
 
 import os
@@ -23,10 +24,13 @@ from drivers.frames import Fault, Frame, decode
 BACK_OFF_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0)
 STALE_S: Final = 3.0
 """A stream that sends nothing for so long has stalled."""
+OLD_S: Final = 0.2
+"""A picture that nobody took for so long is made anew, so that a slow looker gets no old one."""
 FROZEN_S: Final = 10.0
 """No lens gives the very same picture for so long: what sends it hangs."""
 OPEN_MS_MAX: Final = 3000
 READ_MS_MAX: Final = 3000
+CLOSE_S_MAX: Final = READ_MS_MAX / 1000 + 0.5
 
 
 class Source(Protocol):
@@ -37,6 +41,9 @@ class Source(Protocol):
 
         Where making one costs much, only when it is `wanted`; an empty one says that it is alive.
         """
+
+    def close(self) -> None:
+        """Wait for no further picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +56,11 @@ class _Slot:
 class StreamCamera:
     """The newest picture of a source that blocks."""
 
-    def __init__(self, source: Source, clock: Callable[[], float]) -> None:
+    def __init__(self, source: Source, clock: Callable[[], float], every_s: float = 0.0) -> None:
+        """Open a source that sends a picture at least each `every_s`, and whenever it likes."""
         self._source = source
         self._clock = clock
+        self._stale_s = STALE_S + every_s
         self._stop, self._wanted = threading.Event(), threading.Event()
         self._slot: _Slot | None = None
         self._given = 0
@@ -76,7 +85,7 @@ class StreamCamera:
             if self._fault is not None:
                 return self._fault
             last_s = self._lost_s if self.fed_s is None else self.fed_s
-            return Fault.STALE if now - last_s > STALE_S else None
+            return Fault.STALE if now - last_s > self._stale_s else None
         self._given = slot.number
         picture = decode(slot.content) if isinstance(slot.content, bytes) else slot.content
         if picture is None:
@@ -86,9 +95,11 @@ class StreamCamera:
         return Frame(picture, slot.came_s, f"#{slot.number}")
 
     def close(self) -> None:
-        """Tell the thread to end."""
+        """End the thread; wait for it within the time limit of a read."""
         self._stop.set()
-        self._wanted.set()
+        self._source.close()
+        if self._thread is not None:
+            self._thread.join(CLOSE_S_MAX)
 
     def _is_frozen(self, picture: NDArray[np.uint8], now: float) -> bool:
         mark = picture[::8, ::8].tobytes()
@@ -116,10 +127,12 @@ class StreamCamera:
     def _take(self, content: bytes | NDArray[np.uint8]) -> None:
         now = self._clock()
         self.fed_s, self._fault = now, None
+        slot = self._slot
         if len(content):
             self._wanted.clear()
-            number = 1 if self._slot is None else self._slot.number + 1
-            self._slot = _Slot(content, now, number)
+            self._slot = _Slot(content, now, 1 if slot is None else slot.number + 1)
+        elif slot is not None and now - slot.came_s >= OLD_S:
+            self._wanted.set()
 
 
 class CaptureSource:
@@ -147,6 +160,9 @@ class CaptureSource:
         finally:
             film.release()
 
+    def close(self) -> None:
+        """Leave a read that has begun to its own limit."""
+
 
 def rtsp(url: str) -> CaptureSource:
     """Take an RTSP stream, over TCP: a lost packet is then late, and not a torn picture."""
@@ -160,6 +176,8 @@ def rtsp(url: str) -> CaptureSource:
 
 def v4l2(device: str, width: int, height: int, rate: int) -> CaptureSource:
     """Take a camera at USB or on the board: compressed by itself, one frame of buffer."""
+    # Read by OpenCV at its first such camera; its own ten seconds are longer than closing waits.
+    os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(READ_MS_MAX // 1000))
     wanted = (
         cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"), cv2.CAP_PROP_FRAME_WIDTH, width,
         cv2.CAP_PROP_FRAME_HEIGHT, height, cv2.CAP_PROP_FPS, rate,

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic  # noqa: TID251 - the edge: pictures are stamped where they come in.
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NoReturn, TypeAlias
 
 # Read by OpenCV at its import: a picture's header may promise any size.
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", "40000000")
@@ -52,7 +52,10 @@ NICENESS: Final = 5
 State: TypeAlias = tuple[Literal["ok", "silent", "faulty", "lost"], str]
 Tell: TypeAlias = Callable[[Message], None]
 
-_LASTING: Final = {Fault.NOT_A_PICTURE}
+_LASTING: Final = {Fault.NOT_A_PICTURE, Fault.FROZEN}
+"""These are said when a picture comes; between two pictures they stand."""
+_FORGIVEN: Final = {Fault.NOT_A_PICTURE}
+"""Each is counted, and one alone changes no state."""
 _STATE_OF: Final[dict[Fault, State]] = {
     Fault.FOLDER_GONE: ("lost", "folder_gone"),
     Fault.FILE_GONE: ("lost", "file_gone"),
@@ -92,7 +95,7 @@ class Health:
     def take(self, found: Frame | Fault | None, now: float) -> State | None:
         """Take what a look gave; say the state when it is another."""
         if isinstance(found, Fault):
-            if found is not self.last or found in _LASTING:
+            if found is not self.last or found in _FORGIVEN:
                 self.refusals[found.value] += 1
             if self.bad_since_s is None:
                 self.bad_since_s = now
@@ -107,12 +110,14 @@ class Health:
         return state
 
     def _state(self, now: float) -> State | None:
-        if self.last is not None and self.last not in _LASTING:
+        black = self.black_since_s is not None and now - self.black_since_s >= BLACK_S
+        if black and self.last in {None, Fault.FROZEN}:
+            # Under a cap every picture is the same: the cap is what to look for.
+            return "faulty", "black"
+        if self.last is not None and self.last not in _FORGIVEN:
             return _STATE_OF[self.last]
         if self.last is not None and self.bad_since_s is not None:
             return _STATE_OF[self.last] if now - self.bad_since_s >= BAD_S else None
-        if self.black_since_s is not None and now - self.black_since_s >= BLACK_S:
-            return "faulty", "black"
         if self.pictured_s is not None:
             return "ok", ""
         return ("silent", "no_picture") if now - self.opened_s >= FIRST_S else None
@@ -164,10 +169,6 @@ class Eye:
         """When the camera last sent a picture."""
         return self._camera.fed_s
 
-    def close(self) -> None:
-        """Let go of the camera."""
-        self._camera.close()
-
     def _read(self, view: View, tell: Tell) -> tuple[Plate, ...]:
         tell(Beat())
         plates = self._reader.read(view.picture, self.order.region)
@@ -180,7 +181,8 @@ class Eye:
             return
         if self._kept_s is None or now - self._kept_s >= KEEP_GROUND_S:
             self._kept_s = now
-            save_ground(self._file, ground)
+            with contextlib.suppress(OSError):  # A full disk costs a ground, never a picture.
+                save_ground(self._file, ground)
 
 
 def save_ground(file: Path, ground: Ground) -> None:
@@ -231,8 +233,6 @@ def watch(orders: Orders, tell: Tell, wait: Callable[[float], bool]) -> None:
             eye.turn(monotonic(), tell)
         if wait(max(0.0, began_s + TURN_S - monotonic())):
             break
-    for eye in eyes:
-        eye.close()
 
 
 def _seen(eye: Eye, now: float) -> Seen:
@@ -259,8 +259,7 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     with contextlib.suppress(OSError):  # A unit's filter may refuse it: then without.
         os.nice(NICENESS)
-    # Its last words go into the gateway's log: where it died, and nothing of whose plate.
-    sys.excepthook = lambda _kind, error, _trace: sys.stderr.write(f"{death(error)}\n")
+    sys.excepthook = _die
     cv2.setNumThreads(1)
     orders = _read_orders(0)
     if orders is None:
@@ -273,10 +272,21 @@ def main() -> None:
         ready, _, _ = select.select([0], [], [], wait_s)
         return bool(ready) and not os.read(0, 4096)
 
-    try:
+    with contextlib.suppress(BrokenPipeError):  # The gateway has gone.
         watch(orders, tell, wait)
-    except BrokenPipeError:
-        sys.exit(0)  # The gateway has gone.
+    _end(0)
+
+
+def _die(_kind: type[BaseException], error: BaseException, _trace: object) -> None:
+    """Say last words into the gateway's log: where it died, and nothing of whose plate."""
+    sys.stderr.write(f"{death(error)}\n")
+    sys.stderr.flush()
+    _end(1)
+
+
+def _end(code: int) -> NoReturn:
+    """End at once: Python's own end aborts, with a dump, while a camera's thread is in OpenCV."""
+    os._exit(code)
 
 
 if __name__ == "__main__":

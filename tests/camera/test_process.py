@@ -7,13 +7,17 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from drivers.cameras import Fault, Frame
 from gateway.camera import cameras as camera
+from gateway.camera.blobs import View
 from gateway.camera.cameras import Cameras
-from gateway.camera.child import load_ground
+from gateway.camera.child import Health, load_ground
 from gateway.camera.wire import (
     Beat,
     CameraOrder,
@@ -27,8 +31,11 @@ from gateway.camera.wire import (
 from gateway.core.events import DeviceStateChanged, PlateRead, VehicleGone, VehicleSeen
 from tests.camera.pictures import Folder
 from tests.camera.scenes import TEXTS, draw, told
+from tests.camera.servers import RtspCamera
 from tests.drivers.lines import WAIT_S, Heard
 from training import drawing
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -246,6 +253,84 @@ def test_the_empty_lane_is_kept_over_a_restart(folder, heard, watching, tmp_path
     while not (tmp_path / "ground.png").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
     assert load_ground(tmp_path / "ground.png").layers[0].shape == (120, 160, 3)
+
+
+def test_a_card_that_takes_no_ground_costs_no_camera(folder, heard, tmp_path):
+    order = CameraOrder("c1", folder.url, (ZoneOrder("in1", drawing.ZONE),))
+    order = replace(order, ground_file=str(tmp_path / "gone" / "ground.png"))
+    running = Cameras(Orders((order,)), heard, pytest.fail, WAIT_S)
+    running.start()
+    try:
+        folder.lay(draw(where="empty"))
+        heard.wait(stated("ok"))
+        folder.lay(draw(TEXTS[0], 1, "zone"))
+        heard.wait(came(PlateRead))
+        folder.lay(draw(where="empty", seed=2))
+        heard.wait(came(VehicleGone))
+        folder.lay(draw(where="empty", seed=3))  # The ground is sure now, and would be kept.
+        folder.lay(draw(TEXTS[1], 4, "zone"))
+        heard.wait(came(PlateRead, 2))
+    finally:
+        running.stop()
+    assert running.deaths == 0
+
+
+def test_a_process_with_a_capture_ends_without_a_dump():
+    """A dump of its memory would hold plates."""
+    server = RtspCamera()
+    try:
+        order = CameraOrder("c1", f"rtsp://127.0.0.1:{server.port}/gate", (ZoneOrder("in1"),))
+        child = subprocess.Popen(
+            [sys.executable, "-m", "gateway.camera.child"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT,
+        )  # fmt: skip
+        child.stdin.write(encode(Orders((order,))))
+        child.stdin.flush()
+        unpacker, ok = Unpacker(), DeviceStateChanged("c1", "ok", "")
+        while ok not in unpacker.feed(os.read(child.stdout.fileno(), 65_536)):
+            pass
+        _, said = child.communicate(timeout=WAIT_S)
+    finally:
+        server.close()
+    assert (child.returncode, said) == (0, b"")
+
+
+class Times:
+    """What looks at a camera gave, and the states that were told of it."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.health = Health(0.0)
+        self.states: list = []
+
+    def look(self, *found, step_s: float = 0.1) -> list:
+        for each in found:
+            state = self.health.take(each, self.now)
+            if state is not None:
+                self.states.append(state)
+            self.now += step_s
+        return self.states
+
+
+FRAME = Frame(np.zeros((48, 64, 3), np.uint8), 0.0, "#1")
+
+
+def test_a_camera_that_hangs_is_frozen_once_though_its_pictures_come_slowly():
+    times = Times()
+    times.look(FRAME, *[Fault.FROZEN, None, None, None, None] * 20, FRAME)
+    assert times.states == [("ok", ""), ("faulty", "frozen"), ("ok", "")]
+    assert times.health.refusals == {"frozen": 1}
+
+
+def test_under_a_cap_every_picture_is_the_same_and_it_is_called_black():
+    times = Times()
+    black = View(FRAME.picture)
+    times.look(FRAME)
+    for _ in range(60):
+        times.health.shows(black, times.now)
+        times.look(FRAME)
+    times.look(*[Fault.FROZEN, None] * 20)
+    assert times.states == [("ok", ""), ("faulty", "black")]
 
 
 @pytest.mark.parametrize("data", [b"", b"no picture", None])

@@ -4,8 +4,11 @@ Waits are for conditions, with generous ends; the clock is turned by hand where 
 """
 
 import os
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +18,7 @@ from drivers.errors import SourceRefused
 from tests.camera.servers import HttpCamera, RtspCamera, jpeg
 
 WAIT_S = 60
+ROOT = Path(__file__).parents[2]
 
 
 class Clock:
@@ -65,6 +69,13 @@ def until(camera, wanted):
     raise AssertionError("never came")
 
 
+def wait_for(met):
+    end_s = time.monotonic() + WAIT_S
+    while not met():
+        assert time.monotonic() < end_s
+        time.sleep(0.01)
+
+
 def shade(level):
     return lambda found: isinstance(found, Frame) and abs(float(found.picture.mean()) - level) < 4
 
@@ -96,6 +107,31 @@ def test_who_looks_slowly_gets_the_newest_and_no_queue(server, opened):
             time.sleep(0.02)
     found = camera.newest()
     assert shade(180)(found), found
+
+
+def test_who_looks_slowly_at_a_capture_gets_no_old_picture(opened):
+    """What was made a picture for the look before is old by this one."""
+    server = RtspCamera()
+    try:
+        camera = opened(f"rtsp://127.0.0.1:{server.port}/gate")
+        until(camera, shade(40))
+        for level in (90, 140, 190):
+            camera.newest()
+            wait_for(lambda: not camera._wanted.is_set())  # What the next look would be given.
+            server.content, changed_s = jpeg(level), time.monotonic()
+            wait_for(lambda seen_s=changed_s: camera.fed_s > seen_s + 1)  # Nobody looks.
+            assert shade(level)(camera.newest())
+    finally:
+        server.close()
+
+
+def test_a_camera_that_is_asked_seldom_has_not_stalled_in_between(server, opened, clock):
+    camera = opened(f"http://127.0.0.1:{server.port}/picture?every_s=30")
+    until(camera, shade(40))
+    clock.added += 29
+    assert camera.newest() is None
+    clock.added += streams.STALE_S + 1
+    assert camera.newest() is Fault.STALE
 
 
 def test_a_camera_that_is_not_there_is_said_and_found_when_it_comes(opened, server):
@@ -187,9 +223,32 @@ def test_closing_ends_the_thread(server, clock):
     camera = open_camera(f"http://127.0.0.1:{server.port}/stream", clock)
     until(camera, shade(40))
     camera.close()
-    camera._thread.join(10)
     assert not camera._thread.is_alive()
     assert threading.active_count() <= before + 1  # the server's own may linger
+
+
+ENDS = """
+import sys, time
+from drivers.cameras import Frame, open_camera
+camera = open_camera(sys.argv[1])
+end_s = time.monotonic() + 60
+while not isinstance(camera.newest(), Frame) and time.monotonic() < end_s:
+    time.sleep(0.01)
+camera.close()
+"""
+
+
+def test_a_process_that_closed_its_capture_ends_well():
+    """Python aborts a process that ends while one of its threads is inside OpenCV."""
+    server = RtspCamera()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", ENDS, f"rtsp://127.0.0.1:{server.port}/gate"],
+            capture_output=True, timeout=90, check=False, cwd=ROOT,
+        )  # fmt: skip
+    finally:
+        server.close()
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 @pytest.mark.parametrize(
