@@ -22,7 +22,6 @@ RESTART_S = 0.5
 DEATHS_MAX = 5
 DEATHS_WITHIN_S = 30.0
 _PR_SET_PDEATHSIG = 1
-_GIVEN: set[int] = set()
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -194,7 +193,10 @@ def last_lines(log: Path, count: int) -> str:
 
 
 def free_port() -> int:
-    """Find a port on the loopback that nothing listens on now, and that was not given before.
+    """Find a port on the loopback that nothing listens on now, and that nobody was given yet.
+
+    As long as this process lives nobody else who asks here is given it: whoever was given a port
+    may begin to listen late, or end and begin again, while another process looks for one.
 
     Below the range from which the kernel takes the ports of those who call: a page that calls
     before its gateway listens could otherwise be given that very port, and answer itself.
@@ -207,10 +209,20 @@ def free_port() -> int:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-        if port not in _GIVEN:
-            _GIVEN.add(port)
+        if _claimed(port):
             return port
     raise ChildLost("no free port between 20000 and 32000 on 127.0.0.1")
+
+
+def _claimed(port: int) -> bool:
+    """Take the name that stands for a port on this machine; False when somebody has it already."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as claim:
+        try:
+            claim.bind(f"\0gatepost-port-{port}")
+        except OSError:
+            return False
+        claim.detach()  # It stays open, and is the kernel's to take back.
+    return True
 
 
 def _notice_socket(name: str) -> socket.socket:

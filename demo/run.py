@@ -230,7 +230,8 @@ class Demo:
             children.watch()
             self._check_interrupt()
             recorded = read_journals(settings.journals(site))
-            if recorded.every() == read_ledger(settings.ledger(site)).every() and (
+            ledger = read_ledger(settings.ledger(site))
+            if (recorded.every(), recorded.entries) == (ledger.every(), ledger.entries) and (
                 recorded.by_compound() == settings.summary(site)
             ):
                 return

@@ -2,9 +2,11 @@
 
 import sqlite3
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 
+from demo import run
 from demo.tally import Held, Verdict, read_journals, read_ledger
 from demo.traffic import visits
 from gateway import contract
@@ -79,6 +81,21 @@ def test_journals_are_read_as_they_were_written(tmp_path):
 def test_a_missing_ledger_is_an_error_and_not_a_zero(tmp_path):
     with pytest.raises(sqlite3.OperationalError):
         read_ledger(tmp_path / "ledger.db")
+
+
+def test_it_has_settled_only_when_the_ledger_holds_every_entry(monkeypatch):
+    """A passage's first entry may be there before its last."""
+    passages = {"c01": {A}}
+    recorded, early = Held(passages, entries=5), Held(passages, entries=4)
+    ledgers = iter([early, recorded])
+    monkeypatch.setattr(run, "read_journals", lambda _: recorded)
+    monkeypatch.setattr(run, "read_ledger", lambda _: next(ledgers))
+    monkeypatch.setattr(
+        run, "settings",
+        SimpleNamespace(journals=id, ledger=id, summary=lambda _: recorded.by_compound()),
+    )  # fmt: skip
+    run.Demo(None)._settle(None, SimpleNamespace(watch=lambda: None))
+    assert next(ledgers, None) is None, "it did not wait for the last entry"
 
 
 def test_the_same_seed_brings_the_same_travellers():

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from demo.run import UP_S
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEMO = (sys.executable, "-m", "demo", "--headless", "--json", "--every", "3")
 
@@ -62,13 +64,13 @@ class Site:
             time.sleep(0.05)
 
     def wait_up(self):
-        self.wait_for(lambda: "gates are up" in self.said(), 60, "not up")
+        self.wait_for(lambda: "gates are up" in self.said(), UP_S + 10, "not up")
 
     def kill(self, name):
         """Kill a process as a power cut would, and wait until another is in its place."""
         old = self.pids()[name]
         os.kill(old, signal.SIGKILL)
-        self.wait_for(lambda: self.pids().get(name, old) != old, 20, f"{name} is not back")
+        self.wait_for(lambda: self.pids().get(name, old) != old, 60, f"{name} is not back")
 
     def end(self, bound_s):
         out, _ = self.process.communicate(timeout=bound_s)
