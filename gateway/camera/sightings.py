@@ -8,8 +8,8 @@ from typing import Final
 
 from gateway.plates.reader import Box, Plate, Status, status_of
 
-CONFIRMED: Final = 2
-"""So many looks that say the same make an unsure text no surer, but no other text displaces it."""
+TEXTS_MAX: Final = 8
+"""Of one vehicle; of more, the one that least speaks for is forgotten."""
 DIFFERENT_MIN: Final = 3
 """Characters in which two texts differ before they are two plates and not one misread."""
 CANDIDATES_MAX: Final = 5
@@ -22,6 +22,8 @@ class Votes:
 
     looks: int = 0
     weights: dict[str, float] = field(default_factory=dict, repr=False)
+    shown: dict[str, tuple[Plate, bytes]] = field(default_factory=dict, repr=False)
+    """The look that speaks best for each text, and its crop."""
     best: Plate | None = field(default=None, repr=False)
     """The look that speaks best for the leading text."""
     crop: bytes = field(default=b"", repr=False)
@@ -37,11 +39,15 @@ class Votes:
         if plate.text:
             weight = self.weights.get(plate.text, 0.0) + plate.confidence
             self.weights[plate.text] = weight
+        before = self.shown.get(plate.text)
+        if before is None or plate.confidence >= before[0].confidence:
+            self.shown[plate.text] = plate, crop
+        if len(self.shown) > TEXTS_MAX:
+            least = min(self.shown, key=lambda text: self.weights.get(text, 0.0))
+            del self.shown[least]
+            self.weights.pop(least, None)
         leading = max(self.weights, key=self.weights.__getitem__, default="")
-        best = self.best
-        surer = best is None or plate.confidence >= best.confidence or not best.text
-        if plate.text == leading and (best is None or best.text != leading or surer):
-            self.best, self.crop = plate, crop
+        self.best, self.crop = self.shown[leading]
 
     def status(self, accept: float) -> Status:
         """Say what the best is worth."""

@@ -65,9 +65,11 @@ def weighed(plate: Plate, said: str, sure: float) -> Plate:
     if not said or sure < HEARD_MIN:
         return plate
     doubted = _with(plate, 1 / DIFFERS)
-    known = {text for text, _ in doubted.candidates}
-    added = () if said in known else ((said, sure * (1 - doubted.confidence)),)
-    return replace(doubted, candidates=(*doubted.candidates, *added))
+    own, *others = doubted.candidates
+    # What the text itself leaves is shared between the nets' other texts and the second reader's.
+    rest = {text: chance * (1 - sure) for text, chance in others}
+    rest[said] = rest.get(said, 0.0) + sure * (1 - doubted.confidence)
+    return replace(doubted, candidates=(own, *sorted(rest.items(), key=lambda one: -one[1])))
 
 
 def _with(plate: Plate, times: float) -> Plate:

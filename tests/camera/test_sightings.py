@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.camera.sightings import Votes, apart, choose
+from gateway.camera.sightings import TEXTS_MAX, Votes, apart, choose
 from gateway.plates.reader import Plate
 
 
@@ -85,3 +85,24 @@ def test_a_plate_is_in_no_repr():
     votes = voted(seen("鲁A12345"))
     votes.told = votes.news(0.9)
     assert "A12345" not in repr(votes)
+
+
+def test_the_look_that_speaks_best_for_the_leading_text_is_kept_with_its_crop():
+    """Though that text did not lead yet when it was looked at."""
+    votes = Votes()
+    for text, confidence, crop in (("鲁A1Z345", 0.8, b"z"), ("鲁A12345", 0.7, b"best"),
+                                   ("鲁A12345", 0.3, b"poor")):  # fmt: skip
+        votes.add(seen(text, confidence), crop)
+    assert votes.best == seen("鲁A12345", 0.7)
+    assert votes.crop == b"best"
+
+
+def test_a_vehicle_that_reads_otherwise_each_time_holds_few_crops():
+    votes = Votes()
+    votes.add(seen("鲁A12345", 0.9), b"best")
+    for number in range(200):
+        votes.add(seen(f"京B{number:05}", 0.3), b"poor")
+    assert votes.best == seen("鲁A12345", 0.9)
+    assert votes.crop == b"best"
+    assert len(votes.shown) <= TEXTS_MAX
+    assert len(votes.weights) <= TEXTS_MAX
