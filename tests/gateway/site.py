@@ -30,6 +30,7 @@ gate = "east"
 names = {{ zh = "东门", en = "East gate" }}
 data_dir = "{folder}/data"
 clock = "host"
+time_zone = "{zone}"
 [broker]
 url = "mqtt://127.0.0.1:{broker}"
 reconnect_s_max = 1
@@ -62,6 +63,12 @@ def until(what, wait_s=60.0, said=""):
         assert time.monotonic() < deadline, said or f"never came true: {what}"
         time.sleep(0.02)
     return found
+
+
+def zone_of_noon():
+    """Name a zone where it is about noon: what is counted by the day counts on in every test."""
+    east = 12 - time.gmtime().tm_hour
+    return f"Etc/GMT{-east:+d}" if east else "Etc/UTC"
 
 
 class Broker:
@@ -99,7 +106,7 @@ class Broker:
     def kill(self):
         if self._process is not None:
             self._process.kill()
-            self._process.wait(10)
+            self._process.wait(60)
             self._process = None
 
 
@@ -190,7 +197,13 @@ class Gate:
         self.config = folder / "gateway.toml"
         self.config.write_text(
             SETTINGS.format(
-                folder=folder, broker=port, every_s=every_s, for_s=for_s, lane=lane, port=port_more
+                folder=folder,
+                broker=port,
+                every_s=every_s,
+                for_s=for_s,
+                lane=lane,
+                port=port_more,
+                zone=zone_of_noon(),
             )
             + extra
         )
@@ -279,7 +292,7 @@ class Page:
         page = self._ask("GET", "/")
         self._token = re.search(r'data-token="([^"]+)"', page)[1]
         self._newest = None
-        self._live = http.client.HTTPConnection(self._host, timeout=30)
+        self._live = http.client.HTTPConnection(self._host, timeout=60)
         self._live.request("GET", "/live", headers={"Connection": "keep-alive"})
         self._sock = self._live.sock
         self._answer = self._live.getresponse()
@@ -315,7 +328,7 @@ class Page:
                     self._newest = json.loads(line[6:])
 
     def _ask(self, method, path, body=None, headers=None):
-        connection = http.client.HTTPConnection(self._host, timeout=10)
+        connection = http.client.HTTPConnection(self._host, timeout=30)
         try:
             connection.request(method, path, body, headers or {})
             answer = connection.getresponse()

@@ -1,6 +1,7 @@
 """A real gate, a real broker: nothing lost, nothing twice, a clear line for people."""
 
 import http.client
+import re
 import resource
 import threading
 
@@ -32,17 +33,20 @@ def test_from_a_serial_byte_to_the_centre_and_a_clean_end(broker, centre, make_g
     gate = make_gate(broker.port, every_s=1.2, for_s=0.8).start(watchdog_s=20)
     gate.wait_note("WATCHDOG=1")
     until(lambda: centre.kinds().count("decided") >= 2)
+    # One whose window the machine itself cut short is another result: it is measured again.
+    until(lambda: any(body.result == "NORMAL" for body in gate.bodies("reading")))
+    until(lambda: centre.healths and "A passage is over." in gate.said())
     # While it runs: what a stop leaves unsent comes with the next start, by design.
     until(lambda: centre.keys() == gate.keys())
     assert gate.stop() == 0
     until(lambda: centre.statuses and not centre.statuses[-1].online)
     assert set(centre.keys()) <= set(gate.keys())
     assert verified(gate)
-    assert gate.bodies("reading")[0].result == "NORMAL"
     said = gate.said()
-    assert "A passage is over." in said
     assert "36.4" not in said
-    assert "364" not in "".join(line for line in said.splitlines() if "passage" in line)
+    # A passage's name is random: its digits mean nothing, and 364 may be among them.
+    lines = [line for line in said.splitlines() if "passage" in line]
+    assert "364" not in re.sub(r"[0-9a-f]{32}/\d+", "", "".join(lines))
     assert centre.healths[-1].devices[0].device == "t1"
 
 
@@ -76,9 +80,11 @@ def test_every_touch_that_the_page_took_is_recorded_however_late_in_the_stop(mak
     guard.start()
     until(lambda: len(taken) >= 5)
     assert gate.stop() == 0
-    guard.join(15)
-    assert len(gate.bodies("opened")) == len(taken)
+    guard.join(60)
     answered = [error.args[0] for error in refused if isinstance(error, AssertionError)]
+    # Without an answer the page does not know: what it touched last may have been taken.
+    unknown = len(refused) - len(answered)
+    assert len(taken) <= len(gate.bodies("opened")) <= len(taken) + unknown
     assert answered in ([], [(503, '{"refused": "ending"}')])
 
 

@@ -28,6 +28,11 @@ port = "sim://sdt_id_card?text=002X&name={NAME}"
 """
 
 
+def well(centre) -> set[str]:
+    """Name the devices that the gate's newest health message calls well."""
+    return {d.device for health in centre.healths[-1:] for d in health.devices if d.state == "ok"}
+
+
 def test_who_stands_there_and_what_was_shown(broker, centre, make_gate):
     lane = 'distance = "d1"\nreaders = ["q1", "k1"]\n'
     gate = make_gate(broker.port, lane=lane, extra=WIRED, port_more="&fault=silent").start()
@@ -44,7 +49,7 @@ def test_who_stands_there_and_what_was_shown(broker, centre, make_gate):
     kinds = {device["device"]: device["kind"] for device in shown["status"]["devices"]}
     assert kinds == {"t1": "thermometer", "d1": "distance", "q1": "reader", "k1": "reader"}
     until(lambda: centre.kinds().count("pass") == 2)
-    until(lambda: {d.device for d in centre.healths[-1].devices if d.state == "ok"} >= {"d1", "k1"})
+    until(lambda: well(centre) >= {"d1", "k1"})
     assert gate.stop() == 0
     said = gate.said() + repr([entry.open for entry in gate.entries()])
     assert not re.search(f"{TAG}|{TAG[-4:]}|002X|{NAME}", said)

@@ -209,5 +209,6 @@ def test_every_wires_bytes_reach_the_journal_or_are_counted(gate, centre):
         told = {d.device.replace("-", "_"): d.refusals for d in centre.healths[-1].devices}
         return all(told[name] for name in (*spots(), *arrays()))
 
+    until(lambda: centre.healths)
     until(counted, wait_s=60)
     assert gate.stop() == 0
