@@ -93,7 +93,7 @@ def post(port, body, **headers):
         headers={"Content-Type": "application/json", **headers},
     )  # fmt: skip
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as refusal:
         with refusal:

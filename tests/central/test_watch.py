@@ -40,7 +40,12 @@ STALLING = """
 from central import service
 service.STALE_S = 0.5
 draw = picture.draw
-picture.draw = lambda *a, **k: hang() if Path(sys.argv[-1] + ".stall").exists() else draw(*a, **k)
+def stall(*a, **k):
+    if Path(sys.argv[-1] + ".stall").exists():
+        Path(sys.argv[-1] + ".stalled").touch()
+        hang()
+    return draw(*a, **k)
+picture.draw = stall
 """
 BREAKING = "subscriber.Arrived = None"
 DEAF = "api.BEAT_S_MAX = 5.0; api.ThreadingHTTPServer.process_request = hang"
@@ -64,7 +69,7 @@ def running(central):
 
 def ask(central, method="GET", path="/healthz", body=b""):
     """Send a request; give its socket."""
-    asking = socket.create_connection(("127.0.0.1", central.http_port), 5)
+    asking = socket.create_connection(("127.0.0.1", central.http_port), 30)
     head = f"{method} {path} HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     asking.sendall(head.encode() + f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
     return asking
@@ -114,7 +119,7 @@ def test_a_broker_that_is_away_is_no_thread_that_hangs(settings, monkeypatch):
 def test_a_callback_that_fails_is_reported(settings):
     inbox = queue.SimpleQueue()
     new_link(settings, inbox)._on_message(None, None, None)
-    found = inbox.get(timeout=1)
+    found = inbox.get(timeout=WAIT_S)
     assert isinstance(found, Died)
     assert isinstance(found.error, AttributeError)
 
@@ -164,7 +169,7 @@ def test_a_loop_that_hangs_says_where_and_ends_before_systemd_kills_it(tmp_path)
 def health(central):
     try:
         url = f"http://127.0.0.1:{central.http_port}/healthz"
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(url, timeout=30) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         with error:
@@ -177,6 +182,7 @@ def test_a_loop_that_hangs_is_not_called_well(tmp_path, broker):
     _, said = wait_for(lambda: (found := health(central))[0] == 200 and found, what="health")
     assert (said["ok"], said["stale"]) == (True, [])
     central.config.with_name(central.config.name + ".stall").touch()
+    wait_for(central.config.with_name(central.config.name + ".stalled").exists, what="the hang")
     _, said = wait_for(lambda: (found := health(central))[0] == 503 and found, what="503")
     assert (said["ok"], said["stale"], said["broker"]) == (False, ["loop"], "connected")
     assert said["age_s"] > 0.5
@@ -216,7 +222,7 @@ def test_a_client_that_is_slow_to_ask_ails_nobody(settings, monkeypatch):
     monkeypatch.setattr(api._Handler, "finish", lambda self: (finish(self), finished.put(1)))
     pages = Pages(*settings, dict, queue.SimpleQueue())
     pages.start()
-    with socket.create_connection(("127.0.0.1", pages.port), 5) as slow:
+    with socket.create_connection(("127.0.0.1", pages.port), 30) as slow:
         slow.sendall(b"GET /healthz HTTP/1.0\r\nHost: loc")
         began.get(timeout=WAIT_S)
         assert pages.ailing(clock.now_s()) is None
@@ -235,7 +241,7 @@ def test_the_pages_are_had_at_the_other_loopback_too(tmp_path):
     path.write_text(path.read_text().replace("127.0.0.1:0", "[::1]:0"))
     pages = Pages(*config.read(path), lambda: {"ok": True}, queue.SimpleQueue())
     pages.start()
-    with urllib.request.urlopen(f"http://[::1]:{pages.port}/healthz", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://[::1]:{pages.port}/healthz", timeout=30) as answer:
         assert answer.status == 200
     pages.stop()
 
