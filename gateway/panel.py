@@ -20,6 +20,7 @@ from gateway.devices.equipment import Equipment
 from gateway.errors import GateBusy, JournalUnwritable
 from gateway.journal.journal import Stamp
 from gateway.journal.recorder import Recorder
+from gateway.plates.grammar import kinds_of
 from gateway.screen import Screen
 from gateway.upkeep import Disk, Upkeep
 from gateway.uplink import Uplink
@@ -104,10 +105,15 @@ class Panel:
                 continue
             if isinstance(record.sealed, contract.SealedPlate):
                 assert isinstance(record.body, contract.PlateSeen)
+                kind = record.body.plate_kind
+                if record.body.status == "typed":
+                    # Typed is a text and no kind: what was seen stands, if it fits.
+                    seen = self._notes.get(record.passage, Note()).plate_kind
+                    kind = seen if seen in kinds_of(record.sealed.text) else ""
                 self._note(
                     record.passage, status=record.body.status, text=record.sealed.text,
                     confidence_pct=record.body.confidence_pct,
-                    candidates=record.sealed.candidates, plate_kind=record.body.plate_kind,
+                    candidates=record.sealed.candidates, plate_kind=kind,
                 )  # fmt: skip
                 changed.add(record.passage)
             self._log(record.passage, record.body)

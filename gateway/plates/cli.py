@@ -257,16 +257,25 @@ def _print_json(shown: dict[str, object]) -> None:
 def lessons(config_file: Path, out: Path) -> None:
     """Take along the crops of plates that guards read, for the next training.
 
-    They are personal data: what is written is for this user alone, and nobody sends it anywhere.
+    A folder may be used again: what was taken along before stays, and nothing is in it twice. They
+    are personal data: what is written is for this user alone, and nobody sends it anywhere.
     """
     from gateway.plates.lessons import export  # noqa: PLC0415 - only this command needs settings.
 
     try:
-        count = export(config_file, out)
+        taken = export(config_file, out)
     except SettingsRefused as fault:
         click.echo(f"{config_file}: {fault}", err=True)
         sys.exit(2)
     except GateError as fault:
         click.echo(str(fault), err=True)
         sys.exit(1)
-    click.echo(f"{count} lessons in {out}")
+    click.echo(f"{taken.lessons} lessons in {out}")
+    if taken.left_out:
+        click.echo(
+            f"{taken.left_out} more are in left_out.csv, for people to look at: no plate is found"
+            " in the crop, or what was typed is none.",
+            err=True,
+        )
+    if taken.closed:
+        click.echo(f"{taken.closed} more do not open with this key.", err=True)

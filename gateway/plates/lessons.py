@@ -1,23 +1,58 @@
-"""What guards corrected, taken along as labelled crops in the folder layout that training reads."""
+"""What guards corrected, taken along as labelled crops in the folder layout that training reads.
+
+A gate keeps a crop with room around the plate, or the whole vehicle where no plate was seen. What
+training reads is the plate alone: it is cut out here, along the corners that our reader finds.
+"""
 
 import csv
+import hashlib
+import os
+import sqlite3
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import cv2
+import numpy as np
+
 from gateway import config, folder
-from gateway.desk import LESSONS, Desk
+from gateway.camera.sightings import choose
+from gateway.desk import LESSONS, Desk, Note
 from gateway.errors import SettingsRefused
 from gateway.plates.alphabet import COLOUR_OF
-from gateway.plates.grammar import kinds_of
+from gateway.plates.errors import LessonsRefused
+from gateway.plates.grammar import is_plate, kinds_of
+from gateway.plates.look import SIZE, TALL
+from gateway.plates.net import SECOND_LOOK, NetReader
+from gateway.plates.picture import Picture, as_picture, flattened, widened
+from gateway.plates.reader import PlateReader
 
 COLUMNS: Final = ("file", "label", "plate_colour", "source")
 SOURCE: Final = "guard"
+INDEX: Final = "index.csv"
+LEFT_OUT: Final = "left_out.csv"
+FLAT: Final = 2.4
+"""What is less than so many times as wide as high is cut out as high as two lines are."""
+NAME_BYTES: Final = 8
+
+Row = tuple[str, str, str, str]
 
 
-def export(config_file: Path, out: Path) -> int:
-    """Write the lessons into a folder; give how many. Raises SettingsRefused without a key.
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """How many lessons were taken along."""
 
-    Files are named by number: a passage's name would join a plate to its journal.
+    lessons: int
+    left_out: int
+    """No plate is found in the crop, or the guard's text is none: whole, in an index of its own."""
+    closed: int
+    """The desk's key does not open them."""
+
+
+def export(config_file: Path, out: Path) -> Taken:
+    """Write the lessons into a folder, beside those that were taken along before.
+
+    Raises SettingsRefused without a key, and LessonsRefused, which leaves all as it was.
     """
     settings = config.read(config_file)
     if not (settings.desk.key_file or settings.desk.key_credential):
@@ -25,28 +60,110 @@ def export(config_file: Path, out: Path) -> int:
             "desk.key_file: the lessons are encrypted with the desk's key, and this gate draws a"
             " new one at each start; name a key file, and they can be taken along."
         )
-    kept = Path(settings.data_dir) / LESSONS
+    key = folder.desk_key(settings)
+    notes, closed = _notes(Path(settings.data_dir) / LESSONS, key)
+    rows, others = _rows(out / INDEX), _rows(out / LEFT_OUT)
+    if not notes:
+        return Taken(0, 0, closed)
+    reader = NetReader.open()
+    out.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lessons = 0
+    for ref, note in notes:
+        # Neither number nor passage: the one would be another lesson's next week, and the other
+        # would join a plate to its journal.
+        name = hashlib.blake2b(ref.encode(), key=key, digest_size=NAME_BYTES).hexdigest()
+        crop = _plate_in(reader, note) if is_plate(note.text) else None
+        lessons += crop is not None
+        if crop is None:
+            file, content, index, other = f"{name}.jpg", note.crop, others, rows
+        else:
+            file, content, index, other = f"{name}.png", _png(crop), rows, others
+        _write(out / file, content)
+        index[file] = (file, note.text, _colour(note), SOURCE)
+        other.pop(f"{name}.jpg", None)  # The guard thought again.
+        other.pop(f"{name}.png", None)
+    _write_index(out / INDEX, rows)
+    _write_index(out / LEFT_OUT, others)
+    return Taken(lessons, len(notes) - lessons, closed)
+
+
+def _notes(kept: Path, key: bytes) -> tuple[list[tuple[str, Note]], int]:
+    """Open the lessons as they are, and leave them so; give those that the key opens."""
     if not kept.exists():
-        return 0
-    lessons = Desk.open(kept, folder.desk_key(settings))
+        return [], 0
     try:
-        out.mkdir(parents=True, exist_ok=True, mode=0o700)
-        rows = []
-        for number, (_, note) in enumerate(lessons.notes()):
-            name = f"{number:05}.jpg"
-            _write(out / name, note.crop)
-            # The guard typed a text, and no kind: colour is what the reader saw, if it fits.
-            colours = [COLOUR_OF[kind] for kind in kinds_of(note.text) if kind == note.plate_kind]
-            rows.append((name, note.text, *(colours or [""]), SOURCE))
-    finally:
-        lessons.close()
-    index = out / "index.csv"
-    index.touch(mode=0o600)
-    with index.open("w", encoding="utf-8", newline="") as lines:
-        csv.writer(lines).writerows([COLUMNS, *rows])
-    return len(rows)
+        connection = sqlite3.connect(f"{kept.absolute().as_uri()}?mode=rw", uri=True)
+        try:
+            (count,) = connection.execute("SELECT count(*) FROM note").fetchone()
+            notes = list(Desk(connection, key).notes())
+        finally:
+            connection.close()
+    except sqlite3.Error as fault:
+        raise LessonsRefused(
+            f"{kept} cannot be read ({fault}): run this as the gate's own user."
+        ) from fault
+    if count and not notes:
+        raise LessonsRefused(
+            f"{kept}: the desk's key opens none of its {count} lessons: name the key that the gate"
+            " runs with."
+        )
+    return notes, count - len(notes)
+
+
+def _rows(index: Path) -> dict[str, Row]:
+    """Read what was taken along before, by file."""
+    try:
+        with index.open(encoding="utf-8", newline="") as lines:
+            rows = csv.DictReader(lines)
+            if tuple(rows.fieldnames or ()) != COLUMNS:
+                raise LessonsRefused(f"{index} is another list: name another folder.")
+            return {
+                row["file"]: (row["file"], row["label"], row["plate_colour"], row["source"])
+                for row in rows
+            }
+    except FileNotFoundError:
+        return {}
+    except (UnicodeDecodeError, csv.Error) as fault:
+        raise LessonsRefused(f"{index} is no list ({fault}): name another folder.") from fault
+
+
+def _plate_in(reader: PlateReader, note: Note) -> Picture | None:
+    """Cut the plate out of a crop, as if seen from before it; None where none is found."""
+    try:
+        stored = cv2.imdecode(np.frombuffer(note.crop, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:
+        return None
+    picture = None if stored is None else as_picture(stored)
+    plate = None if picture is None else choose(reader.read(picture))
+    if picture is None or plate is None:
+        return None
+    corners = widened(np.array(plate.corners, np.float32), *SECOND_LOOK)
+    wide, high = (float(np.linalg.norm(corners[end] - corners[0])) for end in (1, 3))
+    return flattened(picture, corners, TALL if wide < FLAT * high else SIZE)[0]
+
+
+def _colour(note: Note) -> str:
+    """Give the colour that the reader saw, if it fits: the guard typed a text, and no kind."""
+    fitting = [COLOUR_OF[kind] for kind in kinds_of(note.text) if kind == note.plate_kind]
+    return fitting[0] if fitting else ""
+
+
+def _png(picture: Picture) -> bytes:
+    return bytes(cv2.imencode(".png", picture)[1])
 
 
 def _write(file: Path, content: bytes) -> None:
     file.touch(mode=0o600)
     file.write_bytes(content)
+
+
+def _write_index(index: Path, rows: dict[str, Row]) -> None:
+    """Write an index, whole or not at all."""
+    fresh = index.with_suffix(".part")
+    fresh.unlink(missing_ok=True)
+    fresh.touch(mode=0o600)
+    with fresh.open("w", encoding="utf-8", newline="") as lines:
+        csv.writer(lines).writerows([COLUMNS, *rows.values()])
+        lines.flush()
+        os.fsync(lines.fileno())
+    fresh.replace(index)
