@@ -28,6 +28,8 @@ FLAGS = [
     "--disable-features=Translate",
 ]
 SIZES = {"800x480": (800, 480), "480x320": (480, 320)}
+WAIT_S = 30.0
+"""A bound for what must come, on a machine that is busy with other things."""
 TEN_MM = {"800x480": 52, "480x320": 65}
 """Pixels of 10 mm: 5.2 px/mm on the 7-inch panel, 6.5 on the 3.5-inch one."""
 
@@ -47,6 +49,8 @@ class Stage:
         self.touches: list[Event] = []
         self.touched = threading.Condition()
         self._view = b""
+        self._showing = threading.Lock()
+        """Held while a view is shown: no beat brings back the view before the newest."""
         self._beating = threading.Event()
         self._end = threading.Event()
         crop = drawn_crop()
@@ -67,20 +71,23 @@ class Stage:
 
     def _beat(self) -> None:
         while not self._end.wait(0.2):
-            if self._beating.is_set():
-                self.screen.show(self._view)
+            with self._showing:
+                if self._beating.is_set():
+                    self.screen.show(self._view)
 
     def show(self, view: dict) -> None:
         """Show this from now on."""
-        self._view = msgspec.json.encode(view)
-        self._beating.set()
-        self.screen.show(self._view)
+        with self._showing:
+            self._view = msgspec.json.encode(view)
+            self._beating.set()
+            self.screen.show(self._view)
 
     def fall_silent(self) -> None:
         """Be a gateway whose loop hangs while its server still answers."""
-        self._beating.clear()
+        with self._showing:
+            self._beating.clear()
 
-    def wait_touch(self, count: int = 1, wait_s: float = 5.0) -> list[Event]:
+    def wait_touch(self, count: int = 1, wait_s: float = WAIT_S) -> list[Event]:
         """Wait until so many touches came."""
         with self.touched:
             assert self.touched.wait_for(lambda: len(self.touches) >= count, wait_s), self.touches
@@ -118,7 +125,7 @@ def page_of(browser: Browser, width: int, height: int, **settings: Any) -> Itera
         locale="zh-CN",
         **settings,
     )
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(1000 * WAIT_S)
     page = context.new_page()
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
@@ -129,7 +136,7 @@ def page_of(browser: Browser, width: int, height: int, **settings: Any) -> Itera
         context.close()
 
 
-def wait_until(condition: Callable[[], Any], wait_s: float = 5.0, what: str = "it") -> Any:
+def wait_until(condition: Callable[[], Any], wait_s: float = WAIT_S, what: str = "it") -> Any:
     """Wait for a condition with a bound."""
     end = time.monotonic() + wait_s
     while True:

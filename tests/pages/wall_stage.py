@@ -18,7 +18,7 @@ from central.api import Pages
 from demo.children import free_port
 from gateway import contract
 from gateway.contract import FeedAlarm, FeedDays, FeedHours, FeedNow, Figures, HourFigures
-from tests.pages.stage import wait_until
+from tests.pages.stage import WAIT_S, wait_until
 
 ROOT = Path(__file__).parents[2]
 MOSQUITTO = "/usr/sbin/mosquitto"
@@ -26,7 +26,7 @@ MOSQUITTO = "/usr/sbin/mosquitto"
 
 def answers(port: int) -> bool:
     """Whether something listens there."""
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.2):
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 5):
         return True
     return False
 
@@ -51,7 +51,7 @@ class Broker:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        wait_until(self._ready, 10, "mosquitto")
+        wait_until(self._ready, what="mosquitto")
 
     def _ready(self) -> bool:
         assert self._process is not None
@@ -73,9 +73,11 @@ class Broker:
         client.connect("127.0.0.1", self.port)
         client.loop_start()
         try:
-            assert joined.wait(5)
+            assert joined.wait(WAIT_S)
             for topic, payload in messages.items():
-                client.publish(topic, payload, qos=1, retain=True).wait_for_publish(5)
+                said = client.publish(topic, payload, qos=1, retain=True)
+                said.wait_for_publish(WAIT_S)
+                assert said.is_published(), topic
         finally:
             client.disconnect()
             client.loop_stop()
