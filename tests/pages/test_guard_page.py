@@ -453,7 +453,7 @@ def test_a_gate_set_to_english_begins_so(browser):
 def test_a_silent_gateway_is_said_over_the_whole_screen(page, stage, size):
     show(stage, page, state("admit"))
     stage.fall_silent()
-    page.wait_for_selector('#gone[data-on="yes"]', timeout=15_000)  # After 3 s, and a busy machine's.
+    page.wait_for_selector('#gone[data-on="yes"]', timeout=15_000)  # 3 s, and a busy machine's.
     box = page.locator("#gone").bounding_box()
     assert (box["width"], box["height"]) == SIZES[size]
     text = page.locator("#gone").inner_text()
