@@ -1,9 +1,12 @@
 """`gateway plates`: read pictures, measure a reader. Exit 0 done, 1 failed, 2 wrong use."""
 
+import itertools
 import json
+import os
 import sys
 import time
 from pathlib import Path
+from typing import NoReturn
 
 import click
 import cv2
@@ -56,7 +59,10 @@ class _Region(click.ParamType[Region]):
             corners = [tuple(float(part) for part in each.split(",")) for each in value.split()]
         except ValueError:
             corners = []
-        if len(corners) < 3 or any(len(c) != 2 or not 0 <= min(c) <= max(c) <= 1 for c in corners):
+        # Each by itself: of a pair with nan neither least nor greatest is told.
+        if len(corners) < 3 or any(
+            len(c) != 2 or not all(0 <= each <= 1 for each in c) for c in corners
+        ):
             self.fail(
                 f"{value!r}: three corners or more are wanted, such as '0,0.5 1,0.5 1,1 0,1'",
                 param,
@@ -91,16 +97,53 @@ def read_pictures(  # noqa: PLR0917 - click calls it by name.
     annotate: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Read every plate in each PICTURE, the best first."""
+    outs = _outs(annotate, pictures)
     opened = _open(reader, runtime)
-    if annotate is not None and len(pictures) > 1:
-        annotate.mkdir(parents=True, exist_ok=True)
-    shows = [_show(opened, file, region, annotate, as_json=as_json) for file in pictures]
+    shows = [
+        _show(opened, file, region, out, as_json=as_json)
+        for file, out in zip(pictures, outs, strict=True)
+    ]
     if not all(shows):
         sys.exit(1)
 
 
+def _outs(annotate: Path | None, pictures: tuple[str, ...]) -> list[Path | None]:
+    """Say where each picture is drawn, none over another or over what is read; else exit 2."""
+    if annotate is None:
+        return [None] * len(pictures)
+    outs = [annotate]
+    if len(pictures) > 1 or annotate.is_dir():
+        if annotate.exists() and not annotate.is_dir():
+            _refuse(f"{annotate}: a folder is wanted for several pictures")
+        annotate.mkdir(parents=True, exist_ok=True)
+        names: list[str] = []
+        for file in pictures:
+            names.append(_another(Path(file).stem, names))
+        outs = [annotate / f"{name}.png" for name in names]
+    elif not cv2.haveImageWriter(annotate.suffix or ".png"):
+        _refuse(f"{annotate}: no picture ends in {annotate.suffix}; .png is one")
+    elif not annotate.parent.is_dir():
+        _refuse(f"{annotate}: there is no folder {annotate.parent}")
+    read = {os.path.realpath(file) for file in pictures}
+    for out in outs:
+        if os.path.realpath(out) in read:
+            _refuse(f"{out}: it would be drawn over; name another place")
+    return list(outs)
+
+
+def _another(stem: str, names: list[str]) -> str:
+    """Give a name that is not taken, as pictures of several folders may be called the same."""
+    tries = (stem if n == 1 else f"{stem}-{n}" for n in itertools.count(1))
+    return next(each for each in tries if each not in names)
+
+
+def _refuse(words: str) -> NoReturn:
+    click.echo(words, err=True)
+    sys.exit(2)
+
+
 def _show(
-    reader: PlateReader, file: str, region: Region, annotate: Path | None, *, as_json: bool
+    reader: PlateReader, file: str, region: Region, out: Path | None, *, as_json: bool
 ) -> bool:
     """Read and print one file; tell whether it was a picture."""
     picture = load_picture(Path(file))
@@ -114,8 +157,7 @@ def _show(
     seen = reader.read(picture, region)
     ms = round(1000 * (time.perf_counter() - began), 1)
     found = [plate for plate in seen if plate.text]
-    if annotate is not None:
-        out = annotate / f"{Path(file).stem}.png" if annotate.is_dir() else annotate
+    if out is not None:
         _write(out, show.annotated(picture, seen, reader.accept))
     if as_json:
         _print_json({"file": file, "plates": [_as_json(each, reader) for each in found], "ms": ms})
@@ -226,11 +268,7 @@ def _missed(folder: Path, answer: Answer) -> Picture:
 
 def _write(out: Path, picture: Picture) -> None:
     """Write a picture; its ending says in which form."""
-    ending = out.suffix or ".png"
-    if not cv2.haveImageWriter(ending):
-        click.echo(f"{out}: no picture ends in {ending}; .png is one", err=True)
-        sys.exit(2)
-    out.write_bytes(bytes(cv2.imencode(ending, picture)[1]))
+    out.write_bytes(bytes(cv2.imencode(out.suffix or ".png", picture)[1]))
 
 
 def _open(name: str, runtime: Runtime) -> PlateReader:

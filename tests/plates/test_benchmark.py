@@ -274,6 +274,40 @@ def test_pictures_for_people_are_written(drawn, tmp_path):
     assert run("read", scenes[0], "--annotate", tmp_path / "one.words").exit_code == 2
 
 
+def test_pictures_of_one_name_are_drawn_beside_each_other(tmp_path):
+    files = [tmp_path / folder / name for folder in "abc" for name in ("1.png", "1.jpg")]
+    for file in files:
+        file.parent.mkdir(exist_ok=True)
+        cv2.imwrite(str(file), np.zeros((20, 20, 3), np.uint8))
+    assert run("read", *files, "--annotate", tmp_path / "out").exit_code == 0
+    assert len(list((tmp_path / "out").iterdir())) == len(files)
+
+
+@pytest.mark.parametrize(
+    ("pictures", "out"),
+    [
+        (("a.png",), "a.png"),
+        (("a.png",), "."),
+        (("b.jpg", "a.png"), "."),
+        (("a.png", "b.jpg"), "b.jpg"),
+        (("a.png",), "none/out.png"),
+        (("a.png",), "out.words"),
+    ],
+)
+def test_nothing_is_drawn_over_what_is_read_or_where_nothing_can_be(
+    tmp_path, monkeypatch, pictures, out
+):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.png", "b.jpg"):
+        cv2.imwrite(name, np.zeros((20, 20, 3), np.uint8))
+    before = {each.name: each.read_bytes() for each in tmp_path.iterdir()}
+    result = run("read", *pictures, "--annotate", out)
+    assert result.exit_code == 2
+    assert out in result.stderr
+    assert not result.stdout, "it is said before anything is read"
+    assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == before
+
+
 def test_the_benchmark_draws_its_misses_and_its_reliability(drawn, tmp_path):
     crops = sorted(drawn.parent.glob("crop*.png"))[:2]
     index = write_index(tmp_path, [(str(each), "鲁A00000") for each in crops])
@@ -301,6 +335,9 @@ def test_where_nothing_can_be_drawn_is_said_before_anything_is_read(tmp_path, op
     assert f"Invalid value for '{option}'" in result.stderr
 
 
-@pytest.mark.parametrize("region", ["", "0,0 1,1", "0,0 1,0 1", "0,0 2,0 1,1", "a,b c,d e,f"])
+@pytest.mark.parametrize(
+    "region",
+    ["", "0,0 1,1", "0,0 1,0 1", "0,0 2,0 1,1", "a,b c,d e,f", "0,nan 1,0 1,1", "nan,0 1,0 1,1"],
+)
 def test_a_region_that_is_none_is_wrong_use(drawn, region):
     assert run("read", drawn.parent / "scene0.png", "--region", region).exit_code == 2
