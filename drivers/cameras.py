@@ -15,7 +15,7 @@ The password of a stream is given beside its address, never in it. A picture is 
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import monotonic  # noqa: TID251 - the edge: a frame is stamped where it comes in.
 from typing import Final
@@ -35,6 +35,8 @@ ENDINGS: Final = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 OPEN_MS_MAX: Final = 3000
 EVERY_S: Final = 0.5
 REOPEN_S: Final = 2.0
+FUTURE_NS: Final = 60 * 10**9
+"""A file that is so much younger than its folder's last change."""
 
 
 def open_camera(url: str, clock: Callable[[], float] = monotonic, password: str = "") -> Camera:
@@ -44,14 +46,16 @@ def open_camera(url: str, clock: Callable[[], float] = monotonic, password: str 
         match scheme:
             case "folder":
                 path, values = read_address(url, {"stale_s": "0"})
-                return FolderCamera(Path(path), float(values["stale_s"]), clock)
+                stale_s = _number(values, "stale_s", 0, 86_400)
+                return FolderCamera(Path(path), stale_s, clock)
             case "video":
                 path, values = read_address(url, {"loop": "0"})
-                return VideoCamera(Path(path), clock, loops=values["loop"] == "1")
+                return VideoCamera(Path(path), clock, loops=_number(values, "loop", 0, 1) > 0)
             case "v4l2":
                 path, values = read_address(url, {"width": "1280", "height": "720", "rate": "15"})
-                size = [int(values[key]) for key in ("width", "height", "rate")]
-                return StreamCamera(v4l2(path, size[0], size[1], size[2]), clock)
+                wide, high = (int(_number(values, key, 16, 8192)) for key in ("width", "height"))
+                rate = int(_number(values, "rate", 1, 240))
+                return StreamCamera(v4l2(path, wide, high, rate), clock)
             case "rtsp":
                 place, name = _named(url)
                 return StreamCamera(rtsp(_with_password(place, name, password)), clock)
@@ -64,6 +68,13 @@ def open_camera(url: str, clock: Callable[[], float] = monotonic, password: str 
     raise SourceRefused(
         f"camera source {scheme!r}: folder:, video:, v4l2:, rtsp:, http: or https: is wanted"
     )
+
+
+def _number(values: Mapping[str, str], key: str, least: int, most: int) -> float:
+    number = float(values[key])
+    if not least <= number <= most:  # nan is neither.
+        raise ValueError(f"{key}={values[key]}: a number from {least} to {most} is wanted")
+    return number
 
 
 def _named(url: str) -> tuple[str, str]:
@@ -168,18 +179,28 @@ class FolderCamera:
         return True
 
     def _find(self) -> Path | None:
-        newest: tuple[int, str] | None = None
+        """Find the newest file; one from the future is older than any other.
+
+        A board without a clock of its own may have laid it before its time was set back. The folder
+        was changed when the newest came, by the clock as it is now.
+        """
+        assert self._folder_mark is not None
+        future = self._folder_mark[1] + FUTURE_NS
+        newest: tuple[bool, int, str] | None = None
         with os.scandir(self._folder) as entries:
             for entry in entries:
                 if entry.name.startswith(".") or not entry.name.lower().endswith(ENDINGS):
                     continue
                 try:
-                    age = (entry.stat().st_mtime_ns, entry.name)
+                    if not entry.is_file():
+                        continue  # A pipe of such a name would be waited for.
+                    laid = entry.stat().st_mtime_ns
                 except FileNotFoundError:
                     continue
+                age = (laid <= future, laid, entry.name)
                 if newest is None or age > newest:
                     newest = age
-        return None if newest is None else self._folder / newest[1]
+        return None if newest is None else self._folder / newest[2]
 
 
 def _read_bounded(file: Path) -> bytes:

@@ -64,7 +64,8 @@ class HttpSource:
 
 
 def _pictures(response: HTTPResponse) -> Iterator[bytes]:
-    kind = response.headers.get_content_type()
+    # Said to be text where a camera says nothing; then what comes must tell.
+    kind = response.headers.get_content_type() if "content-type" in response.headers else ""
     if kind == "multipart/x-mixed-replace":
         yield from jpegs(response)
         raise CameraLost("stale", "the camera ended its stream")

@@ -3,10 +3,13 @@
 A room adds its devices by adding a function to CHECKS: settings in, findings out.
 """
 
+import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
+
+import cv2
 
 from drivers.cameras import Fault, Frame, open_camera
 from drivers.errors import SourceRefused
@@ -44,6 +47,9 @@ def look_at_cameras(settings: Settings) -> Iterable[Finding]:
     """Take some pictures of each camera, and read the plates in them."""
     if not settings.camera:
         return
+    # What OpenCV and FFmpeg print tells an installer nothing that is not said here.
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     reader = open_reader(settings.plates.reader)
     for camera in settings.camera:
         yield from _look(camera, reader)
@@ -59,8 +65,8 @@ def _look(camera: CameraSettings, reader: PlateReader) -> Iterable[Finding]:
         frames, fault = _take(source.newest)
     finally:
         source.close()
+    reason = "no_picture" if fault is None else _WORDS.get(fault, fault.value)
     if not frames:
-        reason = "no_picture" if fault is None else _WORDS.get(fault, fault.value)
         yield Finding(camera.name, well=False, words=REASONS[reason])
         return
     seen = [(frame.picture, reader.read(frame.picture, camera.region)) for frame in frames]
@@ -70,12 +76,14 @@ def _look(camera: CameraSettings, reader: PlateReader) -> Iterable[Finding]:
     found = sum(bool(plates) for _, plates in seen)
     words = f"{wide} x {high}, {found} of {len(seen)} pictures with a plate, {sure} read surely"
     yield Finding(camera.name, well=True, words=words)
+    if fault is not None:
+        yield Finding(camera.name, well=False, words=REASONS[reason])
     for each in advice:
         yield Finding(camera.name, well=False, words=each)
 
 
 def _take(newest: Callable[[], Frame | Fault | None]) -> tuple[list[Frame], Fault | None]:
-    """Look for some seconds; give the pictures that came, and the last fault."""
+    """Look for some seconds; give the pictures that came, and the fault they ended with."""
     frames: list[Frame] = []
     fault: Fault | None = None
     tries = round(PATIENCE_S / LOOK_EVERY_S)
@@ -83,6 +91,7 @@ def _take(newest: Callable[[], Frame | Fault | None]) -> tuple[list[Frame], Faul
         match newest():
             case Frame() as frame:
                 frames.append(frame)
+                fault = None
             case Fault() as told:
                 fault = told
         if len(frames) == PICTURES or fault in {Fault.ENDED, Fault.DENIED, Fault.FOLDER_GONE}:

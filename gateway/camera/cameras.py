@@ -48,7 +48,8 @@ REASONS: Final[Mapping[str, str]] = {
     "not_a_picture": "What the camera sends is no picture: check its format and its disk.",
     "stalled": "The camera sends nothing new: check its power and network.",
     "ended": "The film is over: add loop=1 to its source to play it again.",
-    "unreachable": "The camera does not answer: check its power, its cable and its address.",
+    "unreachable": "The camera does not answer: check its power, its cable and its address, and"
+    " with rtsp:// its name and password.",
     "denied": "The camera refuses the name or password: correct them in the settings.",
     "frozen": "The camera sends the same picture again and again: switch it off and on.",
     "black": "The camera's picture is black: look for a cap or dirt, its lamp and its exposure.",

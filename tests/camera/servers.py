@@ -21,7 +21,10 @@ def jpeg(level: int, noise: int = 12) -> bytes:
 
 
 class HttpCamera:
-    """An HTTP camera that sends what it is told to: `/stream`, `/bare` (no lengths), `/picture`."""
+    """An HTTP camera that sends what it is told to.
+
+    `/stream`, `/bare` (no lengths), `/picture`, `/unnamed` (no word on what it is).
+    """
 
     def __init__(self, port: int = 0) -> None:
         self.content = jpeg(40)
@@ -42,8 +45,8 @@ class HttpCamera:
                     self.send_response(401)
                     self.send_header("WWW-Authenticate", 'Basic realm="camera"')
                     self.end_headers()
-                elif self.path == "/picture":
-                    self.answer("image/jpeg")
+                elif self.path.startswith(("/picture", "/unnamed")):
+                    self.answer("" if self.path.startswith("/unnamed") else "image/jpeg")
                     self.wfile.write(camera.content)
                 elif self.path == "/words":
                     self.answer("text/html")
@@ -54,7 +57,8 @@ class HttpCamera:
 
             def answer(self, kind):
                 self.send_response(200)
-                self.send_header("Content-Type", kind)
+                if kind:
+                    self.send_header("Content-Type", kind)
                 self.end_headers()
 
             def stream(self, *, named):

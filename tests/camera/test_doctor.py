@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from gateway import doctor
 from gateway.camera.advice import advise, advise_picture, advise_plate
+from gateway.camera.cameras import REASONS
 from gateway.cli import gateway
 from gateway.plates.readers import open_reader
 from tests.camera.servers import HttpCamera
@@ -89,6 +91,31 @@ def test_a_camera_that_is_not_there_is_said_in_its_reasons_words(tmp_path):
     assert [finding["words"] for finding in findings] == [
         "The camera's folder is gone: make it again, or correct the source."
     ]
+
+
+def test_a_camera_that_is_lost_while_it_is_looked_at_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(doctor, "PATIENCE_S", 1.0)
+    film = tmp_path / "film.avi"
+    writer = cv2.VideoWriter(str(film), cv2.VideoWriter_fourcc(*"MJPG"), 25.0, (640, 480))
+    for _ in range(3):
+        writer.write(SCENE)
+    writer.release()
+    code, findings = run(write_settings(tmp_path, camera=f"video://{film}"))
+    assert code == 1
+    assert [finding["well"] for finding in findings[:2]] == [True, False]
+    assert findings[1]["words"] == REASONS["ended"]
+
+
+def test_what_the_libraries_print_of_a_camera_is_not_shown(tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(doctor, "PATIENCE_S", 1.0)
+    monkeypatch.delenv("OPENCV_FFMPEG_LOGLEVEL", raising=False)
+    level = cv2.utils.logging.getLogLevel()
+    try:
+        _, findings = run(write_settings(tmp_path, camera="rtsp://127.0.0.1:9/gate"))
+    finally:
+        cv2.utils.logging.setLogLevel(level)
+    assert [finding["words"] for finding in findings] == [REASONS["unreachable"]]
+    assert capfd.readouterr().err == ""
 
 
 def test_wrong_settings_are_wrong_use(tmp_path):

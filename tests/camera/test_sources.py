@@ -1,6 +1,8 @@
 """Folder and video cameras: the newest picture, and every kind of none."""
 
+import os
 import shutil
+import time
 
 import cv2
 import numpy as np
@@ -166,6 +168,35 @@ def test_without_it_a_picture_may_stand_for_ever(folder, clock):
     assert camera.newest() is None
 
 
+def test_a_picture_of_the_future_hides_none_that_comes_later(folder, clock):
+    """A board without a clock of its own laid it before its time was set back."""
+    camera = open_camera(folder.url, clock)
+    early = folder.lay(grey(30))
+    os.utime(early, (time.time() + 3600,) * 2)
+    assert level(camera.newest()) == 30
+    folder.lay(grey(90))
+    assert level(camera.newest()) == 90
+    camera.newest()
+    assert camera.newest() is None
+
+
+def test_pictures_whose_camera_has_a_fast_clock_are_taken_in_their_order(folder, clock):
+    camera = open_camera(folder.url, clock)
+    for number in range(4):
+        os.utime(folder.lay(grey(40 * number)), (time.time() + 3600 + number,) * 2)
+        seen = [camera.newest(), camera.newest()]
+        assert [level(found) for found in seen if found is not None] == [40 * number]
+
+
+def test_what_is_called_a_picture_and_is_no_file_is_passed_over(folder, clock):
+    camera = open_camera(folder.url, clock)
+    folder.lay(grey(30))
+    os.mkfifo(folder.path / "z.jpg")  # Opening it would wait for ever.
+    (folder.path / "zz.jpg").mkdir()
+    (folder.path / "zzz.jpg").symlink_to("nowhere")
+    assert level(camera.newest()) == 30
+
+
 def test_looking_at_an_unchanged_folder_reads_nothing(folder, clock):
     camera = open_camera(folder.url, clock)
     path = folder.lay(grey(30))
@@ -186,6 +217,12 @@ def test_looking_at_an_unchanged_folder_reads_nothing(folder, clock):
         "folder:///x?stale=5",
         "folder:///x?stale_s=soon",
         "video:///x?l=1",
+        "video:///x?loop=2",
+        "folder:///x?stale_s=-1",
+        "folder:///x?stale_s=nan",
+        "v4l2:///dev/video0?width=0",
+        "v4l2:///dev/video0?height=-720",
+        "v4l2:///dev/video0?rate=inf",
     ],
 )
 def test_an_address_that_is_none_is_refused(url):

@@ -84,7 +84,7 @@ def is_fault(*faults):
     return lambda found: isinstance(found, Fault) and found in faults
 
 
-@pytest.mark.parametrize("path", ["stream", "bare", "picture"])
+@pytest.mark.parametrize("path", ["stream", "bare", "picture", "unnamed"])
 def test_the_newest_picture_comes_and_none_twice(server, opened, path):
     camera = opened(f"http://127.0.0.1:{server.port}/{path}?every_s=0.05")
     first = until(camera, shade(40))
