@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from gateway.plates.errors import ReaderMissing
 from gateway.plates.grammar import kinds_of
 from gateway.plates.reader import status_of
 from gateway.plates.readers import open_reader
+from gateway.plates.tesseract import MEMORY
 from training.drawing import draw_scene
 
 
@@ -62,3 +64,46 @@ def test_it_sees_the_plate_where_the_first_reader_does(second, reader):
     )
     assert abs(left + width / 2 - x - w / 2) < 15
     assert abs(top + height / 2 - y - h / 2) < 15
+
+
+@pytest.fixture
+def pretended(monkeypatch, tmp_path):
+    """A program of that name that answers as a test says; its work's place is written down."""
+
+    def pretend(answer):
+        program = tmp_path / "tesseract"
+        program.write_text(
+            '#!/bin/sh\ncase "$1" in\n--list-langs) printf "List of\\nchi_sim\\neng\\n"; exit;;\n'
+            f'--version) echo "tesseract 5.3.0"; exit;;\nesac\ndirname "$1" > "{tmp_path}/place"\n'
+            f"{answer}\n"
+        )
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+        return open_reader("tesseract")
+
+    return pretend
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "exit 0", ': > "$2.tsv"', 'printf "level\\tconf\\ttext\\n" > "$2.tsv"',
+        'printf "\\377\\376" > "$2.tsv"', 'printf "level\\tconf\\ttext\\n5\\tx\\ty\\n" > "$2.tsv"',
+        'printf "\\377\\376" >&2; exit 1', "kill -9 $$",
+    ],
+    ids=["no file", "empty", "no rows", "no words", "no number", "dies with no words", "killed"],
+)  # fmt: skip
+def test_whatever_its_program_does_a_plate_is_unread_and_nothing_fails(pretended, answer):
+    """A full disk leaves an empty answer; the camera process must not die of it."""
+    second = pretended(answer)
+    seen = second.read(draw_scene("鲁A12345", "blue", np.random.default_rng(4)))
+    assert seen
+    assert {each.text for each in seen} == {""}
+
+
+@pytest.mark.skipif(not os.access(MEMORY, os.W_OK), reason="no files in memory here")
+def test_a_crop_goes_to_its_program_by_way_of_memory(pretended, tmp_path):
+    second, before = pretended("exit 0"), tempfile.tempdir
+    second.read(draw_scene("鲁A12345", "blue", np.random.default_rng(4)))
+    assert (tmp_path / "place").read_text().strip() == MEMORY
+    assert tempfile.tempdir == before
