@@ -92,7 +92,7 @@ def test_pulses_are_long_enough_for_a_relays_controller():
 def test_two_orders_at_once_are_one_pulse_and_two_lanes_are_two(heard, relay):
     wire = Wire()
     board = Board(LCUS, wire)
-    barriers = relay("lcus", wire.path, in1=1, out1=2)
+    barriers = relay("lcus", wire.path, in1=1, out1=2, pulse_s=1.0)
     heard.wait(reached("ok"))
     now = time.monotonic()
     for lane in ("in1", "in1", "out1", "in1"):
@@ -252,7 +252,7 @@ def test_f24_another_device_on_a_relays_port_is_said_and_told_nothing(
     link = tmp_path / "relay"
     thermometer, wire = Wire(), Wire()
     link.symlink_to(thermometer.path)
-    thermometer.talk(lambda: FRAME, 0.1)
+    thermometer.talk(lambda: FRAME, 0.02)
     with caplog.at_level("WARNING"):
         barriers = relay(driver, str(link))
         heard.wait(reached("faulty", "other_device"))
@@ -276,7 +276,7 @@ def test_another_device_on_a_line_that_never_was_lost_is_told_nothing_more(heard
     relay("lcus", wire.path)
     heard.wait(reached("ok"))
     wire.receive()
-    wire.talk(lambda: FRAME, 0.1)
+    wire.talk(lambda: FRAME, 0.02)
     heard.wait(reached("faulty", "other_device"))
     assert wire.receive() == b""
     wire.unplug()

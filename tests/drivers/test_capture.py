@@ -135,7 +135,7 @@ def test_a_device_is_pretended_on_a_line_that_a_name_leads_to(tmp_path):
     assert child.stdout.readline().strip() == str(link)
     assert values(listen(str(link), load("gy_mcu90614", Thermometer), 3))
     os.kill(child.pid, signal.SIGINT)
-    assert child.wait(10) == 0
+    assert child.wait(60) == 0
     child.stdout.close()
     assert not link.is_symlink()
 

@@ -17,7 +17,8 @@ from gateway.core.events import DeviceStateChanged, FacesSeen, SampleTaken
 from gateway.devices import devices
 from gateway.devices.devices import Line, SerialDevices
 from gateway.devices.lines import REASONS, LineWatch, Patience
-from tests.drivers.lines import Wire
+from tests.drivers.lines import WAIT_S, Wire
+from tests.drivers.test_barrier import until
 
 GY = load("gy_mcu90614", Thermometer)
 FRAME = GY.write_frame(Sample(3650, 2130))
@@ -156,6 +157,7 @@ def test_what_waited_before_the_port_was_opened_is_not_a_sample(heard, listening
     wire = Wire()
     old = GY.write_frame(Sample(4000, 2130))
     wire.send(old * 20)
+    until(lambda: wire.waiting() == 20 * len(old))
     listening(Line("t1", "gy_mcu90614", wire.path))
     wire.talk(lambda: FRAME)
     heard.wait(sampled(3))
@@ -203,7 +205,7 @@ def test_a_process_that_was_away_throws_away_what_waited():
     child.stdin.close()
     seen += child.stdout.read()
     child.stdout.close()
-    assert child.wait(10) == 0
+    assert child.wait(WAIT_S) == 0
     assert "4000" not in seen
     assert "'stale': 1" in seen
     wire.unplug()
@@ -237,7 +239,7 @@ def test_a_fault_of_ours_ends_the_process():
     failures = queue.Queue()
     running = SerialDevices([Line("t1", "gy_mcu90614", "/nosuch")], Broken(), failures.put)
     running.start()
-    assert isinstance(failures.get(timeout=5), RuntimeError)
+    assert isinstance(failures.get(timeout=WAIT_S), RuntimeError)
     running.stop()
 
 

@@ -13,16 +13,16 @@ from drivers.ports import open_port
 from drivers.ports.peer import FAULTS, Peer
 from drivers.ports.terminal import Terminal
 from drivers.thermometer import Sample, Thermometer
+from tests.drivers.lines import WAIT_S
 
-WAIT_S = 20.0
 THERMOMETERS = names(Thermometer)
 
 
-def listen(url: str, driver: Driver, frames: int) -> list:
-    """Take so many values or refusals, polling as a gate does."""
+def listen(url: str, driver: Driver, count: int) -> list:
+    """Poll as a gate does until so many values have come; give them, and refusals among them."""
     port, decoder, found = open_port(url, driver.baud, driver.line), Decoder(driver), []
     polling, until_s = Polling(decoder), time.monotonic() + WAIT_S
-    while len(found) < frames:
+    while len(values(found)) < count:
         assert time.monotonic() < until_s, found
         if (poll := polling.due(time.monotonic())) is not None:
             port.write(poll)

@@ -43,7 +43,7 @@ def test_each_is_said_in_words(table, driver, port, well, words):
 
 def test_nothing_is_sent_to_another_device_nor_told_to_a_relay():
     wire = Wire()
-    wire.talk(lambda: FRAME, 0.1)
+    wire.talk(lambda: FRAME, 0.02)
     for table, driver in (("thermometer", "e1_32x32"), ("barrier", "modbus_coil")):
         assert not try_device(table, device(driver, wire.path))[0]
     assert wire.receive() == b""

@@ -15,7 +15,7 @@ from drivers.errors import PortLost
 from drivers.ports import open_port
 from tests.drivers.lines import Wire
 
-JOIN_S = 10.0
+JOIN_S = 60.0
 
 
 def read(line) -> None:
