@@ -24,6 +24,8 @@ from training.restore import restore
 Tensors = tuple[torch.Tensor, ...]
 KEEP_EVERY: Final = 200
 TELL_EVERY: Final = 50
+LOOK_EVERY_S: Final = 2.0
+"""So often a worker that gives nothing is looked after."""
 MEASURE_EVERY: Final = 500
 EMA: Final = 0.995
 SHOWN: Final = 192
@@ -99,15 +101,11 @@ class Pool:
         self._next = (self._next + count) % self._size
         self._filled = min(self._filled + count, self._size)
 
-    def take(self, queue: Any, *, wait: bool) -> None:
+    def take(self, drawing: "Drawing", *, wait: bool) -> None:
         """Take in what was drawn: one batch if it must be waited for, else what has come."""
-        if wait or not self._filled:
-            self.add(queue.get())
-            return
-        try:
-            self.add(queue.get_nowait())
-        except queues.Empty:
-            return
+        batch = drawing.newest(wait=wait or not self._filled)
+        if batch is not None:
+            self.add(batch)
 
     def draw(self, count: int) -> Tensors:
         """Choose samples; pictures become N x 3 x H x W, 0 to 1."""
@@ -123,6 +121,43 @@ def relit(x: torch.Tensor) -> torch.Tensor:
     tint = 0.03 * torch.randn(len(x), 3, 1, 1, device=x.device)
     noise = 0.02 * torch.rand(len(x), 1, 1, 1, device=x.device) * torch.randn_like(x)
     return (x * gain + tint + noise).clamp(0, 1)
+
+
+class DrawingEnded(RuntimeError):  # noqa: N818 - named by what happened.
+    """A worker that draws has died; it said why itself, and waiting for it would never end."""
+
+
+class Drawing:
+    """The workers that draw what is learnt from."""
+
+    def __init__(self, course: Course, plan: Plan, step: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._queue = context.Queue(maxsize=2 * plan.workers + 2)
+        self._children = []
+        for worker in range(plan.workers):
+            # Seeded by where it goes on, so that no slice draws what one before it drew.
+            seed = int(np.random.SeedSequence((course.seed, step, worker)).generate_state(1)[0])
+            given = (course.supply, plan.data, seed, course.batch, self._queue)
+            self._children.append(context.Process(target=_supply, args=given, daemon=True))
+            self._children[-1].start()
+
+    def newest(self, *, wait: bool) -> tuple[np.ndarray, ...] | None:
+        """Give a drawn batch; None when none has come and none is waited for."""
+        while True:
+            try:
+                batch: tuple[np.ndarray, ...] = self._queue.get(wait, LOOK_EVERY_S)
+            except queues.Empty:
+                if not all(child.is_alive() for child in self._children):
+                    raise DrawingEnded("a worker that draws has died: see above") from None
+                if not wait:
+                    return None
+            else:
+                return batch
+
+    def end(self) -> None:
+        """End the workers."""
+        for child in self._children:
+            child.terminate()
 
 
 def _supply(supply: Any, data: Path, seed: int, batch: int, queue: Any) -> None:
@@ -159,12 +194,11 @@ def learn(course: Course, plan: Plan) -> bool:
         mean.module.load_state_dict(net.state_dict())
     if step >= plan.steps:
         return True
-    children, queue = _begin_drawing(course, plan, step)
+    drawing = Drawing(course, plan, step)
     try:
-        step = _run(course, plan, parts, queue, step, curve)
+        step = _run(course, plan, parts, drawing, step, curve)
     finally:
-        for child in children:
-            child.terminate()
+        drawing.end()
     keep(kept, parts, step, curve)
     draw_curve(plan.work / f"{course.name}.svg", course.name, curve)
     return step >= plan.steps
@@ -176,21 +210,8 @@ def _groups(net: nn.Module) -> list[dict[str, Any]]:
     return [{"params": decay, "weight_decay": 0.02}, {"params": rest, "weight_decay": 0.0}]
 
 
-def _begin_drawing(course: Course, plan: Plan, step: int) -> tuple[list[Any], Any]:
-    context = multiprocessing.get_context("spawn")
-    queue = context.Queue(maxsize=2 * plan.workers + 2)
-    children = []
-    for worker in range(plan.workers):
-        # Seeded by where it goes on, so that no slice draws what one before it drew.
-        seed = int(np.random.SeedSequence((course.seed, step, worker)).generate_state(1)[0])
-        given = (course.supply, plan.data, seed, course.batch, queue)
-        children.append(context.Process(target=_supply, args=given, daemon=True))
-        children[-1].start()
-    return children, queue
-
-
 def _run(
-    course: Course, plan: Plan, parts: dict[str, Any], queue: Any, step: int,
+    course: Course, plan: Plan, parts: dict[str, Any], drawing: Drawing, step: int,
     curve: list[dict[str, float]],
 ) -> int:  # fmt: skip
     net, mean, tuner, pace = parts.values()
@@ -202,7 +223,7 @@ def _run(
     net.train()
     while step < plan.steps and time.monotonic() - began < plan.slice_s:
         # A drawn batch is worth `reuse` steps; what came beyond that is taken all the same.
-        pool.take(queue, wait=(step - first) % plan.reuse == 0)
+        pool.take(drawing, wait=(step - first) % plan.reuse == 0)
         with torch.autocast(on.type, dtype=torch.bfloat16, enabled=halves):
             loss, shown = course.loss_of(net, pool.draw(course.batch))
         tuner.zero_grad(set_to_none=True)

@@ -187,3 +187,18 @@ def test_training_learns_goes_on_after_a_slice_and_ends_in_model_files(data, tmp
     }  # fmt: skip
     shown = [line for line in second.stdout.splitlines() if "%" in line]
     assert len(shown) >= len(KINDS)
+
+
+def test_training_ends_when_what_draws_has_died(tmp_path):
+    """As it does where a validation plate slipped in, or a picture is none: no waiting for ever."""
+    if not _has_torch():
+        pytest.skip("no torch here: name a Python that has it in GATEPOST_TRAINING_PYTHON")
+    write_data(tmp_path / "data")
+    for file in (tmp_path / "data/car_frames").glob("*.jpg"):
+        file.write_bytes(b"")
+    done = _ran(
+        PYTHON, "-m", "training", "recogniser", "--data", tmp_path / "data",
+        "--work", tmp_path / "work", "--workers", 1, "--size", "small", "--steps", 60,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "DrawingEnded" in done.stderr
