@@ -84,8 +84,13 @@ def _named(url: str) -> tuple[str, str]:
         raise ValueError("it holds a password, which belongs into password_credential")
     if not parts.hostname:
         raise ValueError("it names no host")
+    try:
+        port = parts.port
+    except ValueError:
+        # Python's own words would repeat it, and after name: it may be a password with a slash.
+        raise ValueError("what follows its host is no port") from None
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    place = host if parts.port is None else f"{host}:{parts.port}"
+    place = host if port is None else f"{host}:{port}"
     return urlunsplit((parts.scheme, place, parts.path, parts.query, "")), parts.username or ""
 
 

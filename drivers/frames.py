@@ -62,10 +62,20 @@ def decode(data: bytes) -> Picture | None:
         found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:
         return None
-    if found is None or found.ndim != 3 or found.dtype != np.uint8:
+    return None if found is None else checked(found)
+
+
+def checked(found: NDArray[np.generic]) -> Picture | None:
+    """Give what is a picture in three colours of eight bits, and neither absurdly large nor small.
+
+    A camera at USB may give its raw numbers instead: temperatures, or what OpenCV cannot turn.
+    """
+    if found.ndim != 3 or found.shape[2] != 3 or found.dtype != np.uint8:
         return None
     high, wide = found.shape[:2]
-    return found if min(high, wide) >= SIDE_MIN and high * wide <= PIXELS_MAX else None
+    if min(high, wide) < SIDE_MIN or high * wide > PIXELS_MAX:
+        return None
+    return np.asarray(found, np.uint8)
 
 
 def _is_torn(data: bytes) -> bool:

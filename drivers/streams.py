@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.errors import CameraLost
-from drivers.frames import Fault, Frame, decode
+from drivers.frames import Fault, Frame, checked, decode
 
 BACK_OFF_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0)
 STALE_S: Final = 3.0
@@ -87,7 +87,8 @@ class StreamCamera:
             last_s = self._lost_s if self.fed_s is None else self.fed_s
             return Fault.STALE if now - last_s > self._stale_s else None
         self._given = slot.number
-        picture = decode(slot.content) if isinstance(slot.content, bytes) else slot.content
+        content = slot.content
+        picture = decode(content) if isinstance(content, bytes) else checked(content)
         if picture is None:
             return Fault.NOT_A_PICTURE
         if self._is_frozen(picture, now):

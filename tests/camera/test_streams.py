@@ -10,6 +10,7 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from drivers import streams
@@ -207,6 +208,30 @@ def test_a_v4l2_device_that_is_not_there_is_said(opened, tmp_path):
     until(camera, is_fault(Fault.UNREACHABLE))
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [np.zeros((48, 64), np.uint8), np.zeros((48, 64, 2), np.uint8), np.zeros((1, 99, 1), np.uint8),
+     np.zeros((48, 64, 3), np.uint16), np.zeros((8, 64, 3), np.uint8)],
+    ids=["grey", "raw pairs", "raw bytes", "16 bits", "tiny"],
+)  # fmt: skip
+def test_raw_numbers_of_a_camera_are_no_picture(clock, raw):
+    """They would end the camera process, which takes what it is given for a picture."""
+
+    class Raw:
+        def pictures(self, wanted):
+            while not wanted.wait(0.01):
+                pass
+            yield raw
+            wanted.wait(0.1)
+
+        def close(self):
+            pass
+
+    camera = streams.StreamCamera(Raw(), clock)
+    until(camera, is_fault(Fault.NOT_A_PICTURE))
+    camera.close()
+
+
 def test_a_fault_of_ours_in_the_thread_ends_the_process_that_looks(clock):
     class Broken:
         def pictures(self, wanted):
@@ -256,7 +281,7 @@ def test_a_process_that_closed_its_capture_ends_well():
     ["rtsp://name:secret@127.0.0.1/a", "http://:secret@127.0.0.1/a", "rtsp:///a", "http://",
      "http://127.0.0.1/a?every_s=0", "http://127.0.0.1/a?every_s=x", "http://[::1/a",
      "http://127.0.0.1:x/a", "v4l2:///dev/video0?wide=1", "v4l2:///dev/video0?width=x", "ftp://a/b",
-     "rtsp://127.0.0.1:99999/a"],
+     "rtsp://127.0.0.1:99999/a", "rtsp://name:secret/more@127.0.0.1/a", "http://n:secret?@h/a"],
 )  # fmt: skip
 def test_an_address_that_is_none_is_refused_without_its_password(url):
     with pytest.raises(SourceRefused) as refused:
