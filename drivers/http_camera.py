@@ -4,11 +4,12 @@ What the camera answers tells which: `multipart/x-mixed-replace` is a stream, a 
 for again. Digest and basic passwords are answered; no proxy is used.
 """
 
+import hashlib
 import re
 import threading
 from collections.abc import Iterator
 from http.client import HTTPException, HTTPResponse
-from typing import Final
+from typing import Any, Final
 from urllib.error import HTTPError, URLError
 from urllib.request import (
     HTTPBasicAuthHandler,
@@ -55,7 +56,12 @@ class HttpSource:
             raise CameraLost("stale", "the camera sends nothing more") from None
         except URLError as error:
             raise CameraLost("unreachable", f"the camera does not answer: {error.reason}") from None
-        except (OSError, HTTPException, ValueError) as error:
+        except UnicodeError:
+            raise CameraLost("unreachable", "no host bears such a name") from None
+        except ValueError:
+            # urllib's, of a way to ask for a password that it cannot answer.
+            raise CameraLost("denied", "the camera asks for a password in another way") from None
+        except (OSError, HTTPException) as error:
             raise CameraLost("stale", f"the camera's stream broke: {error}") from None
 
     def close(self) -> None:
@@ -93,10 +99,23 @@ def jpegs(response: HTTPResponse) -> Iterator[bytes]:
             raise CameraLost("not_a_picture", "what the camera streams is no JPEG")
 
 
+class _Digest(HTTPDigestAuthHandler):
+    """Digest with SHA-256 as well (RFC 7616), which Python 3.11 does not know."""
+
+    def get_algorithm_impls(self, algorithm: str) -> Any:
+        if algorithm.upper() != "SHA-256":
+            return super().get_algorithm_impls(algorithm)
+
+        def digest(text: str) -> str:
+            return hashlib.sha256(text.encode()).hexdigest()
+
+        return digest, lambda secret, text: digest(f"{secret}:{text}")
+
+
 def _opener(url: str, username: str, password: str) -> OpenerDirector:
     handlers: list[ProxyHandler | HTTPDigestAuthHandler | HTTPBasicAuthHandler] = [ProxyHandler({})]
     if username:
         known = HTTPPasswordMgrWithDefaultRealm()
         known.add_password(None, url, username, password)
-        handlers += [HTTPDigestAuthHandler(known), HTTPBasicAuthHandler(known)]
+        handlers += [_Digest(known), HTTPBasicAuthHandler(known)]
     return build_opener(*handlers)

@@ -1,6 +1,8 @@
 """Cameras' servers on loopback: MJPEG and snapshots by http.server, RTSP with JPEG over RTP."""
 
 import base64
+import hashlib
+import re
 import socket
 import struct
 import threading
@@ -31,6 +33,7 @@ class HttpCamera:
         self.rate = 50.0
         self.stalls = False
         self.password = ""
+        self.challenge = 'Basic realm="camera"'
         self.asked = 0
         camera = self
 
@@ -40,10 +43,9 @@ class HttpCamera:
 
             def do_GET(self):
                 camera.asked += 1
-                wanted = base64.b64encode(f"guard:{camera.password}".encode()).decode()
-                if camera.password and self.headers.get("Authorization") != f"Basic {wanted}":
+                if camera.password and not camera.knows(self.headers.get("Authorization", "")):
                     self.send_response(401)
-                    self.send_header("WWW-Authenticate", 'Basic realm="camera"')
+                    self.send_header("WWW-Authenticate", camera.challenge)
                     self.end_headers()
                 elif self.path.startswith(("/picture", "/unnamed")):
                     self.answer("" if self.path.startswith("/unnamed") else "image/jpeg")
@@ -79,6 +81,22 @@ class HttpCamera:
         self.port = self.server.server_address[1]
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
         self.thread.start()
+
+    def knows(self, authorization: str) -> bool:
+        """Check the name `guard` and the password, as it was asked for."""
+        if self.challenge.startswith("Basic"):
+            wanted = base64.b64encode(f"guard:{self.password}".encode()).decode()
+            return authorization == f"Basic {wanted}"
+        said = dict(re.findall(r'(\w+)="?([^",]*)"?', authorization))
+        if not {"uri", "nc", "cnonce", "response"} <= said.keys():
+            return False
+        digest = hashlib.sha256 if "SHA-256" in self.challenge else hashlib.md5
+
+        def of(*parts: str) -> str:
+            return digest(":".join(parts).encode()).hexdigest()
+
+        own, asked = of("guard", "camera", self.password), of("GET", said["uri"])
+        return said["response"] == of(own, "n", said["nc"], said["cnonce"], "auth", asked)
 
     def close(self) -> None:
         self.ended.set()

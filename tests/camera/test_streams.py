@@ -172,11 +172,26 @@ def test_the_very_same_picture_for_long_is_frozen_and_noise_is_not(server, opene
     until(camera, shade(41))
 
 
+DIGEST = 'Digest realm="camera", nonce="n", qop="auth"'
+
+
 @pytest.mark.parametrize("password", ["right", "wrong"])
-def test_a_password_is_answered_and_a_wrong_one_said(server, opened, password):
-    server.password = "right"
-    camera = opened(f"http://guard@127.0.0.1:{server.port}/stream", password=password)
+@pytest.mark.parametrize("path", ["stream", "picture"])
+@pytest.mark.parametrize("challenge", [
+    'Basic realm="camera"', DIGEST, f"{DIGEST}, algorithm=MD5", f"{DIGEST}, algorithm=SHA-256",
+])  # fmt: skip
+def test_a_password_is_answered_and_a_wrong_one_said(server, opened, challenge, path, password):
+    server.password, server.challenge = "right", challenge
+    camera = opened(f"http://guard@127.0.0.1:{server.port}/{path}", password=password)
     until(camera, shade(40) if password == "right" else is_fault(Fault.DENIED))
+
+
+@pytest.mark.parametrize("challenge", ["Negotiate", f"{DIGEST}, algorithm=X", "Digest nonsense"])
+def test_a_camera_that_asks_in_a_way_of_its_own_is_said_to_refuse(server, opened, challenge):
+    """And not to have stalled, which sends the installer after its cable."""
+    server.password, server.challenge = "right", challenge
+    camera = opened(f"http://guard@127.0.0.1:{server.port}/stream", password="right")
+    until(camera, is_fault(Fault.DENIED))
 
 
 def test_what_is_no_picture_is_said(server, opened):
