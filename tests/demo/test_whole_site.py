@@ -92,20 +92,22 @@ def running(folder):
 
 @pytest.mark.slow
 @pytest.mark.broker
+@pytest.mark.timeout(600)
 def test_counts_agree_though_gateway_centre_and_broker_are_killed(demo):
     site = demo("--gates", "3", "--seconds", "30")
     site.wait_up()
-    time_between_s = 5.0
+    time_between_s = 4.0  # So that the last falls into the traffic on a busy machine, too.
     for name in ("central", "gateway-c01", "broker", "gateway-c03"):
         began = time.monotonic()
         site.wait_for(lambda began=began: time.monotonic() - began > time_between_s, 10, "pause")
         site.kill(name)
-    code, out = site.end(150)
+    code, out = site.end(240)
     result = json.loads(out)
     assert code == 0, site.said()
     assert result["recorded"] == result["counted"] > 8
     assert result["expected"] <= result["recorded"] <= result["expected"] + result["interrupted"]
-    assert result["interrupted"] <= 2  # One a gateway that was killed.
+    # One a lane of the gateways that were killed: the way in of both, and the way on foot of c03.
+    assert result["interrupted"] <= 3
     assert (result["lost"], result["double"]) == (0, 0)
     assert result["entries"]["recorded"] == result["entries"]["ledger"]
     assert set(result["passages"]) == {"c01", "c02", "c03"}
@@ -120,7 +122,7 @@ def test_an_interrupt_in_the_middle_leaves_nothing_running(demo):
     site = demo("--gates", "1")
     site.wait_up()
     site.process.send_signal(signal.SIGINT)
-    code, out = site.end(60)
+    code, out = site.end(180)
     assert code == 0, site.said()
     result = json.loads(out)
     assert result["expected"] == result["recorded"] == result["counted"]
@@ -132,7 +134,7 @@ def test_a_word_to_end_while_it_starts_leaves_nothing_running(demo):
     site = demo("--gates", "1")
     site.wait_for(lambda: "Starting" in site.said(), 30, "nothing said")
     site.process.send_signal(signal.SIGTERM)
-    code, out = site.end(30)
+    code, out = site.end(60)
     assert code == 130
     assert out == ""
     assert "nothing of it is running" in site.said()
@@ -144,7 +146,7 @@ def test_what_it_cannot_go_on_without_is_named_with_its_log(demo):
     site = demo("--gates", "1")
     site.wait_up()
     os.kill(site.pids()["simulator"], signal.SIGKILL)
-    code, _ = site.end(30)
+    code, _ = site.end(60)
     assert code == 1
     assert "simulator ended by signal SIGKILL: read" in site.said()
     assert "simulator.log" in site.said()
