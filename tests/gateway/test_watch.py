@@ -201,10 +201,12 @@ class Sink:
     """Takes events, until it is told to block."""
 
     def __init__(self):
-        self.open = threading.Event()
+        self.open, self.holds = threading.Event(), threading.Event()
         self.open.set()
 
     def put(self, _):
+        if not self.open.is_set():
+            self.holds.set()
         self.open.wait()
 
 
@@ -218,6 +220,7 @@ def test_a_serial_thread_that_hangs_is_found(tmp_path, make_gate):
     whole._parts, whole._threads = [devices], {"device-t1"}
     assert whole.ailing(time.monotonic()) is None
     sink.open.clear()
+    assert sink.holds.wait(60), "only a thread that is held can be told from one that is slow"
     until(lambda: time.monotonic() - devices.beats()["device-t1"] > 0.5)
     later = time.monotonic() + equipment.BEAT_S_MAX
     assert "the thread device-t1 has hung for 3" in whole.ailing(later)
