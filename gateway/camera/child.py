@@ -41,7 +41,7 @@ from gateway.systemd import death
 TURN_S: Final = 0.1
 BEAT_S: Final = 0.5
 BAD_S: Final = 2.0
-"""One picture that is none is counted; for so long without a good one, the camera is faulty."""
+"""A fault is counted; for so long without a good picture after it, it is said."""
 FIRST_S: Final = 3.0
 KEEP_GROUND_S: Final = 60.0
 FOREIGN_VIEW: Final = 0.7
@@ -54,8 +54,8 @@ Tell: TypeAlias = Callable[[Message], None]
 
 _LASTING: Final = {Fault.NOT_A_PICTURE, Fault.FROZEN}
 """These are said when a picture comes; between two pictures they stand."""
-_FORGIVEN: Final = {Fault.NOT_A_PICTURE}
-"""Each is counted, and one alone changes no state."""
+_EACH: Final = {Fault.NOT_A_PICTURE}
+"""Of these each is counted, not each time that they begin."""
 _STATE_OF: Final[dict[Fault, State]] = {
     Fault.FOLDER_GONE: ("lost", "folder_gone"),
     Fault.FILE_GONE: ("lost", "file_gone"),
@@ -95,7 +95,7 @@ class Health:
     def take(self, found: Frame | Fault | None, now: float) -> State | None:
         """Take what a look gave; say the state when it is another."""
         if isinstance(found, Fault):
-            if found is not self.last or found in _FORGIVEN:
+            if found is not self.last or found in _EACH:
                 self.refusals[found.value] += 1
             if self.bad_since_s is None:
                 self.bad_since_s = now
@@ -114,9 +114,9 @@ class Health:
         if black and self.last in {None, Fault.FROZEN}:
             # Under a cap every picture is the same: the cap is what to look for.
             return "faulty", "black"
-        if self.last is not None and self.last not in _FORGIVEN:
-            return _STATE_OF[self.last]
         if self.last is not None and self.bad_since_s is not None:
+            # A stream that breaks and is there again in half a second is well: each change of a
+            # camera's state is an entry in the journal, and an alert.
             return _STATE_OF[self.last] if now - self.bad_since_s >= BAD_S else None
         if self.pictured_s is not None:
             return "ok", ""

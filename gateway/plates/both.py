@@ -36,6 +36,7 @@ class BothReaders:
         self._first = first
         self._second = second
         self.accept = first.accept
+        self.runtime = first.runtime
 
     @classmethod
     def open(cls, runtime: Runtime = "best") -> "BothReaders":

@@ -60,6 +60,7 @@ class TesseractReader:
 
     def __init__(self, models: Models, own: Path | None) -> None:
         self._models = models
+        self.runtime = models.runtime
         self._languages = "plate" if own else "+".join(STOCK)
         folder = f" --tessdata-dir {shlex.quote(str(own.parent))}" if own else ""
         self._config = f"--psm 7 {WHITELIST}{folder}"

@@ -17,7 +17,7 @@ from drivers.cameras import Fault, Frame
 from gateway.camera import cameras as camera
 from gateway.camera.blobs import View
 from gateway.camera.cameras import Cameras
-from gateway.camera.child import Health, load_ground
+from gateway.camera.child import _STATE_OF, Health, load_ground
 from gateway.camera.wire import (
     Beat,
     CameraOrder,
@@ -320,6 +320,17 @@ def test_a_camera_that_hangs_is_frozen_once_though_its_pictures_come_slowly():
     times.look(FRAME, *[Fault.FROZEN, None, None, None, None] * 20, FRAME)
     assert times.states == [("ok", ""), ("faulty", "frozen"), ("ok", "")]
     assert times.health.refusals == {"frozen": 1}
+
+
+@pytest.mark.parametrize("fault", [Fault.STALE, Fault.UNREACHABLE, Fault.NOT_A_PICTURE])
+def test_a_stream_that_breaks_after_each_picture_is_well(fault):
+    """Some cameras end their stream after a few; told each time it would fill the journal."""
+    times = Times()
+    times.look(*[FRAME, fault, fault, fault, fault] * 20)
+    assert times.states == [("ok", "")]
+    assert times.health.refusals[fault.value] >= 20
+    times.look(*[fault] * 30)
+    assert times.states[1:] == [_STATE_OF[fault]]
 
 
 def test_under_a_cap_every_picture_is_the_same_and_it_is_called_black():

@@ -55,6 +55,7 @@ def test_what_the_second_reader_says_is_among_the_first_candidates():
 
 class First:
     accept = 0.9
+    runtime = "opencv"
 
     def __init__(self, *seen):
         self.seen = seen
