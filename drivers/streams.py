@@ -176,7 +176,7 @@ def rtsp(url: str) -> CaptureSource:
 
 
 def v4l2(device: str, width: int, height: int, rate: int) -> CaptureSource:
-    """Take a camera at USB or on the board: compressed by itself, one frame of buffer."""
+    """Take a camera at USB or on the board: what it compresses itself, each frame as it comes."""
     # Read by OpenCV at its first such camera; its own ten seconds are longer than closing waits.
     os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(READ_MS_MAX // 1000))
     wanted = (

@@ -106,8 +106,10 @@ def note_look(track: Track, view: View, plate: Plate | None) -> None:
     """Take what a look at the plate gave; None found none."""
     left, top, right, bottom = track.blob.place
     if plate is None:
-        track.plate_at = track.plate_at or (left, (top + bottom) / 2, right, bottom)
-        crop = view.crop(left, top, right, bottom)
+        # The lower half: where a plate hangs, if any, and below windscreens and riders' faces.
+        lower = (left, (top + bottom) / 2, right, bottom)
+        track.plate_at = track.plate_at or lower
+        crop = view.crop(*lower)
     else:
         high, wide = view.picture.shape[:2]
         x, y, w, h = plate.box

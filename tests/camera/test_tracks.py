@@ -130,6 +130,19 @@ def test_who_it_is(lane, traveller, status, light):
     assert isinstance(lane.events[-1], VehicleGone)
 
 
+@pytest.mark.parametrize("traveller", ["vehicle", "bicycle"])
+def test_without_a_plate_only_the_lower_half_is_kept(lane, traveller):
+    """No face is recorded: a rider's is in the upper half, a driver's behind the windscreen."""
+    lane.empty()
+    lane.vehicle(None, 5, "zone", traveller=traveller, for_s=2)
+    track = lane.watch.tracks[0]
+    (read,) = [e for e in lane.events if isinstance(e, PlateRead)]
+    high, wide = cv2.imdecode(np.frombuffer(read.crop, np.uint8), cv2.IMREAD_COLOR).shape[:2]
+    left, top, right, bottom = track.blob.place
+    whole = (bottom - top) * SIZE[1] / ((right - left) * SIZE[0])
+    assert high / wide == pytest.approx(whole / 2, rel=0.05)
+
+
 def test_what_has_a_plate_is_a_vehicle_however_narrow(lane):
     lane.vehicle(None, 5, "zone", traveller="bicycle", plates=[plate(TEXTS[0])])
     assert told(lane.events) == [(1, "zone", "vehicle"), (1, "read", TEXTS[0])]
