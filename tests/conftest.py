@@ -2,7 +2,11 @@
 
 The dice fall alike in every run until a test is changed, so that a submission fails of its own
 faults. To search for others: `./gatepost test --hypothesis-profile=search`.
+
+A shell's `&` and nohup leave their children deaf to Ctrl-C; what the tests start is to hear it.
 """
+
+import signal
 
 from hypothesis import HealthCheck, settings
 
@@ -11,3 +15,6 @@ settings.register_profile(
 )
 settings.register_profile("gatepost", settings.get_profile("search"), derandomize=True)
 settings.load_profile("gatepost")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)

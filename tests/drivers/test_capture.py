@@ -1,6 +1,5 @@
 """`gateway capture` keeps what a real line says, and `replay://` plays it back."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -128,15 +127,17 @@ def test_the_last_frame_before_the_plug_is_pulled_is_counted(tmp_path):
 
 def test_a_device_is_pretended_on_a_line_that_a_name_leads_to(tmp_path):
     link = tmp_path / "thermometer"
-    child = subprocess.Popen(
-        [sys.executable, "-m", "gateway", "pretend", "sim://gy_mcu90614?rate_hz=50",
-         "--link", str(link)], stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert child.stdout.readline().strip() == str(link)
-    assert values(listen(str(link), load("gy_mcu90614", Thermometer), 3))
-    os.kill(child.pid, signal.SIGINT)
-    assert child.wait(60) == 0
-    child.stdout.close()
+    command = ["pretend", "sim://gy_mcu90614?rate_hz=50", "--link", str(link)]
+    with subprocess.Popen(
+        [sys.executable, "-m", "gateway", *command], stdout=subprocess.PIPE, text=True
+    ) as child:
+        try:
+            assert child.stdout.readline().strip() == str(link)
+            assert values(listen(str(link), load("gy_mcu90614", Thermometer), 3))
+            child.send_signal(signal.SIGINT)
+            assert child.wait(60) == 0
+        finally:
+            child.kill()
     assert not link.is_symlink()
 
 
