@@ -211,7 +211,7 @@ def watch(orders: Orders, tell: Tell, wait: Callable[[float], bool]) -> None:
     """Watch all cameras until `wait` says that the gateway has gone."""
     eyes: list[Eye] = []
     try:
-        reader = open_reader(orders.reader)
+        reader = open_reader(orders.reader, beat=lambda: tell(Beat()))
     except PlateError:
         for order in orders.cameras:
             tell(DeviceStateChanged(order.name, "faulty", "reader_missing"))
@@ -255,8 +255,9 @@ def main() -> None:
     pipe = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
     # A stop goes to the whole group; the gateway ends this process itself, and kills what hangs.
+    # Heard and not ignored: a program that it starts would ignore them too, and its own end.
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+        signal.signal(number, lambda _number, _frame: None)
     with contextlib.suppress(OSError):  # A unit's filter may refuse it: then without.
         os.nice(NICENESS)
     sys.excepthook = _die

@@ -5,6 +5,7 @@ the confidence and a disagreement lowers it; the text itself is never exchanged 
 which joins the candidates.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -39,10 +40,10 @@ class BothReaders:
         self.runtime = first.runtime
 
     @classmethod
-    def open(cls, runtime: Runtime = "best") -> "BothReaders":
+    def open(cls, runtime: Runtime = "best", beat: Callable[[], object] = bool) -> "BothReaders":
         """Open both; raises PlateError when either cannot be had."""
         models = open_models(runtime=runtime)
-        return cls(NetReader(models), TesseractReader.open(models))
+        return cls(NetReader(models), TesseractReader.open(models, beat=beat))
 
     def read(self, picture: NDArray[np.generic], region: Region = ()) -> tuple[Plate, ...]:
         """Give the nets' plates with the confidence that both readers leave."""

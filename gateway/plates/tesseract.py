@@ -11,7 +11,7 @@ import os
 import re
 import shlex
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -45,7 +45,8 @@ STOCK: Final = ("chi_sim", "eng")
 WHITELIST: Final = f"-c tessedit_char_whitelist={PROVINCES}{LETTERS}{DIGITS}{MARKS}{RARE_MARKS}"
 FLAT: Final = 2.4
 """A plate that is less than so many times as wide as high has two lines."""
-WAIT_S: Final = 5
+WAIT_S: Final = 2
+"""For one plate. A camera process that says nothing for three seconds is taken for hung."""
 MEMORY: Final = "/dev/shm"  # noqa: S108 - pytesseract makes its names so that nobody guesses them.
 """Where Linux keeps files in memory."""
 CONFIDENCE_MAX: Final = 0.99
@@ -58,15 +59,18 @@ class TesseractReader:
     accept = 1.0
     """Above any confidence that this reader gives: everything is for the guard."""
 
-    def __init__(self, models: Models, own: Path | None) -> None:
+    def __init__(self, models: Models, own: Path | None, beat: Callable[[], object] = bool) -> None:
         self._models = models
+        self._beat = beat
         self.runtime = models.runtime
         self._languages = "plate" if own else "+".join(STOCK)
         folder = f" --tessdata-dir {shlex.quote(str(own.parent))}" if own else ""
         self._config = f"--psm 7 {WHITELIST}{folder}"
 
     @classmethod
-    def open(cls, models: Models | None = None, own: Path = OWN) -> "TesseractReader":
+    def open(
+        cls, models: Models | None = None, own: Path = OWN, beat: Callable[[], object] = bool
+    ) -> "TesseractReader":
         """Open; raises ReaderMissing when the program or a language is not installed."""
         try:
             installed = set(pytesseract.get_languages())
@@ -82,7 +86,7 @@ class TesseractReader:
             )
         # More threads make a line of text slower, and take the core from the fast path.
         os.environ.setdefault("OMP_THREAD_LIMIT", "1")
-        return cls(models or open_models(), own if own.exists() else None)
+        return cls(models or open_models(), own if own.exists() else None, beat)
 
     def read(self, picture: NDArray[np.generic], region: Region = ()) -> tuple[Plate, ...]:
         """Give every plate in a picture, the most confident first; never raises."""
@@ -127,6 +131,7 @@ class TesseractReader:
         return [(widened(each.corners, *SECOND_LOOK), each.two_lines >= TWO) for each in seen]
 
     def _said(self, grey: NDArray[np.uint8]) -> tuple[str, float]:
+        self._beat()
         try:
             with _in_memory():
                 said = pytesseract.image_to_data(

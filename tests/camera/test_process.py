@@ -275,6 +275,34 @@ def test_a_card_that_takes_no_ground_costs_no_camera(folder, heard, tmp_path):
     assert running.deaths == 0
 
 
+SLOW = """#!/bin/sh
+case "$1" in
+--list-langs) printf "List of\\nchi_sim\\neng\\n"; exit;;
+--version) echo "tesseract 5.3.0"; exit;;
+esac
+exec sleep 30
+"""
+
+
+def test_a_second_reader_that_is_slow_is_no_hung_process(folder, heard, tmp_path, monkeypatch):
+    """On a Pi it takes seconds for each plate."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "tesseract").write_text(SLOW)
+    (tmp_path / "bin" / "tesseract").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    order = CameraOrder("c1", folder.url, (ZoneOrder("in1", drawing.ZONE),))
+    running = Cameras(Orders((order,), reader="tesseract"), heard, pytest.fail)
+    running.start()
+    try:
+        folder.lay(draw(where="empty"))
+        heard.wait(stated("ok"))
+        folder.lay(draw(TEXTS[0], 1, "zone"))
+        heard.wait(came(PlateRead))
+    finally:
+        running.stop()
+    assert running.deaths == 0
+
+
 def test_a_process_with_a_capture_ends_without_a_dump():
     """A dump of its memory would hold plates."""
     server = RtspCamera()

@@ -7,11 +7,12 @@ import tempfile
 import numpy as np
 import pytest
 
+from gateway.camera.cameras import BEAT_S_MAX
 from gateway.plates.errors import ReaderMissing
 from gateway.plates.grammar import kinds_of
 from gateway.plates.reader import status_of
 from gateway.plates.readers import open_reader
-from gateway.plates.tesseract import MEMORY
+from gateway.plates.tesseract import MEMORY, WAIT_S
 from training.drawing import draw_scene
 
 
@@ -99,6 +100,15 @@ def test_whatever_its_program_does_a_plate_is_unread_and_nothing_fails(pretended
     seen = second.read(draw_scene("鲁A12345", "blue", np.random.default_rng(4)))
     assert seen
     assert {each.text for each in seen} == {""}
+
+
+def test_it_beats_before_each_plate_and_waits_for_none_longer_than_a_beat(pretended):
+    pretended("exit 0")
+    beats: list[str] = []
+    second = open_reader("tesseract", beat=lambda: beats.append("beat"))
+    pair = [draw_scene(text, "blue", np.random.default_rng(4)) for text in ("鲁A12345", "苏B67890")]
+    assert len(beats) == 0 < len(second.read(np.hstack(pair))) <= len(beats)
+    assert WAIT_S < BEAT_S_MAX
 
 
 @pytest.mark.skipif(not os.access(MEMORY, os.W_OK), reason="no files in memory here")
