@@ -22,6 +22,8 @@ from gateway.core.events import PlateRead
 
 DESK: Final = "desk.db"
 LESSONS: Final = "lessons.db"
+SHRUNK: Final = 200
+"""Notes given up at a time, to stay under a bound: 6 MB at most, for a slow card's sake."""
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -104,12 +106,33 @@ class Desk:
 
     def clear(self, before_ms: int, after_ms: int | None = None) -> int:
         """Delete the notes older than a moment, and those of a future that cannot be."""
+        return self._delete(
+            "DELETE FROM note WHERE at_ms < ? OR at_ms > ?",
+            before_ms,
+            2**62 if after_ms is None else after_ms,
+        )
+
+    def shrink(self, bytes_max: int) -> int:
+        """Delete the oldest notes, a portion at a time, while they occupy more than that."""
+        if self._bytes_used() <= bytes_max:
+            return 0
+        oldest = "SELECT ref FROM note ORDER BY at_ms, ref LIMIT ?"
+        return self._delete(f"DELETE FROM note WHERE ref IN ({oldest})", SHRUNK)  # noqa: S608
+
+    def _bytes_used(self) -> int:
+        """Give the bytes that notes occupy, free pages of the file not counted."""
+        with contextlib.suppress(sqlite3.Error):
+            pages, free, size = (
+                self._connection.execute(f"PRAGMA {word}").fetchone()[0]
+                for word in ("page_count", "freelist_count", "page_size")
+            )
+            return int((pages - free) * size)
+        return 0
+
+    def _delete(self, sql: str, *values: int) -> int:
         gone = 0
         with contextlib.suppress(sqlite3.Error):  # A card that takes nothing: an hour later again.
-            gone = self._connection.execute(
-                "DELETE FROM note WHERE at_ms < ? OR at_ms > ?",
-                (before_ms, 2**62 if after_ms is None else after_ms),
-            ).rowcount
+            gone = self._connection.execute(sql, values).rowcount
             if gone:
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         return gone

@@ -1,7 +1,9 @@
 """What must be done now and then: retention, room on the disk, deleting what is safe.
 
 Law: sealed parts and the desk's notes go on their day, delivered or not; entries go only when
-safe, or with a tombstone when the bound forces it.
+safe, or with a tombstone when the bound forces it. Of a clock that is not set no sealed part is
+erased by: it may be years off. Notes are, for they cost a picture at most, and a gate that never
+knows the time keeps none for ever.
 """
 
 import logging
@@ -66,7 +68,7 @@ class Upkeep:
                 self.uplink.reloaded()
             if self.journal.bytes_used() > self.retention.journal_mb_max * 2**20:
                 self._bury(now, stamp)
-            if now >= self._retention_s and stamp.clock != "unset":
+            if now >= self._retention_s:
                 self._expire(now, stamp)
         except JournalUnwritable as error:
             self._look_at_disk(error)
@@ -120,14 +122,24 @@ class Upkeep:
     def _expire(self, now: float, stamp: Stamp) -> None:
         """Erase what has reached its day, and say in the log how much that was."""
         self._retention_s = now + RETENTION_EVERY_S
-        before_ms = stamp.at_ms - int(self.retention.crop_days * DAY_MS)
-        notes = self.desk.clear(before_ms, stamp.at_ms + DAY_MS)
-        lessons_ms = stamp.at_ms - int(self.retention.lesson_days * DAY_MS)
-        if self.lessons is not None:
-            notes += self.lessons.clear(lessons_ms, stamp.at_ms + DAY_MS)
-        sealed = self.journal.erase_sealed(stamp.at_ms - int(self.retention.sealed_days * DAY_MS))
+        days = self.retention
+        is_set = stamp.clock != "unset"
+        latest_ms = stamp.at_ms + DAY_MS if is_set else None
+        notes = 0
+        for desk, kept_days in ((self.desk, days.crop_days), (self.lessons, days.lesson_days)):
+            if desk is not None:
+                notes += desk.clear(stamp.at_ms - int(kept_days * DAY_MS), latest_ms)
+                if given_up := desk.shrink(days.notes_mb_max * 2**20):
+                    _LOG.warning(
+                        "The oldest pictures were given up, to stay under notes_mb_max.",
+                        extra={"GATE_NOTES": given_up},
+                    )
+                    self._retention_s = now  # There may be more: at the next look.
+        sealed = None
+        if is_set:
+            sealed = self.journal.erase_sealed(stamp.at_ms - int(days.sealed_days * DAY_MS))
         if sealed is not None:
-            self._retention_s = now  # There may be more: at the next look.
+            self._retention_s = now
         if sealed or notes:
             _LOG.info(
                 "Retention erased what had reached its day.",

@@ -5,6 +5,7 @@ import sqlite3
 import pytest
 
 from gateway import contract as c
+from gateway import desk as desks
 from gateway.config import Retention
 from gateway.desk import Desk, Note
 from gateway.errors import JournalUnwritable
@@ -89,3 +90,28 @@ def test_many_entries_of_an_unset_clock_do_not_stop_retention(monkeypatch):
     while journal.erase_sealed(LATER.at_ms) is not None:
         pass
     assert sealed_left(journal) == 0
+
+
+def test_notes_stay_under_their_bound_the_newest_of_them(kept, monkeypatch):
+    monkeypatch.setattr(desks, "SHRUNK", 40)
+    kept.retention = Retention(notes_mb_max=8, crop_days=7)
+    for number in range(400):
+        note = Note(text="x", crop=bytes(32_000))
+        kept.desk.keep(f"a/{number:03}", note, stamp().at_ms + number * (-1) ** number)
+    for turn in range(10):
+        kept.look(turn * EVERY_S, stamp(), None)
+    left = [int(ref[2:]) for ref, _ in kept.desk.notes()]
+    assert 7 * 2**20 < kept.desk._bytes_used() <= 8 * 2**20
+    assert left[-1] == 398
+    assert not {399, 397, 395} & set(left)
+
+
+def test_a_gate_that_never_knows_the_time_keeps_no_note_for_ever(kept):
+    fill(kept.journal, 8)
+    kept.desk.keep("a/1", Note(text="x"), 1_000)
+    kept.desk.keep("a/2", Note(text="y"), stamp().at_ms)
+    kept.look(0.0, Stamp(DAY_MS, DAY_MS, "unset"), None)
+    assert [ref for ref, _ in kept.desk.notes()] == ["a/2"], "of a time that was known: not yet"
+    kept.look(4000.0, Stamp(LATER.at_ms, DAY_MS, "unset"), None)
+    assert not list(kept.desk.notes())
+    assert sealed_left(kept.journal) > 0
