@@ -15,9 +15,9 @@ The password of a stream is given beside its address, never in it. A picture is 
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from time import monotonic  # noqa: TID251 - the edge: a frame is stamped where it comes in.
+from time import monotonic, time_ns  # noqa: TID251 - the edge: a frame is stamped where it comes in.
 from typing import Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -36,7 +36,7 @@ OPEN_MS_MAX: Final = 3000
 EVERY_S: Final = 0.5
 REOPEN_S: Final = 2.0
 FUTURE_NS: Final = 60 * 10**9
-"""A file that is so much younger than its folder's last change."""
+"""A file that came so long after now did so before the clock was set back."""
 
 
 def open_camera(url: str, clock: Callable[[], float] = monotonic, password: str = "") -> Camera:
@@ -79,16 +79,17 @@ def _number(values: Mapping[str, str], key: str, least: int, most: int) -> float
 
 def _named(url: str) -> tuple[str, str]:
     """Take the user's name out of an address; raises ValueError."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        # Python's own words would repeat it, and it may be a password with a slash, or one that was
+        # typed with a Chinese keyboard's wide marks.
+        raise ValueError("what stands before its path is no host and port") from None
     if parts.password is not None:
         raise ValueError("it holds a password, which belongs into password_credential")
     if not parts.hostname:
         raise ValueError("it names no host")
-    try:
-        port = parts.port
-    except ValueError:
-        # Python's own words would repeat it, and after name: it may be a password with a slash.
-        raise ValueError("what follows its host is no port") from None
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     place = host if port is None else f"{host}:{port}"
     return urlunsplit((parts.scheme, place, parts.path, parts.query, "")), parts.username or ""
@@ -184,28 +185,34 @@ class FolderCamera:
         return True
 
     def _find(self) -> Path | None:
-        """Find the newest file; one from the future is older than any other.
-
-        A board without a clock of its own may have laid it before its time was set back. The folder
-        was changed when the newest came, by the clock as it is now.
-        """
         assert self._folder_mark is not None
-        future = self._folder_mark[1] + FUTURE_NS
-        newest: tuple[bool, int, str] | None = None
+        # A server that the folder lies on has a clock of its own, and marks the folder by it.
+        now_ns = max(self._folder_mark[1], time_ns())
         with os.scandir(self._folder) as entries:
-            for entry in entries:
-                if entry.name.startswith(".") or not entry.name.lower().endswith(ENDINGS):
-                    continue
-                try:
-                    if not entry.is_file():
-                        continue  # A pipe of such a name would be waited for.
-                    laid = entry.stat().st_mtime_ns
-                except FileNotFoundError:
-                    continue
-                age = (laid <= future, laid, entry.name)
-                if newest is None or age > newest:
-                    newest = age
-        return None if newest is None else self._folder / newest[2]
+            name = newest_of(entries, now_ns)
+        return None if name is None else self._folder / name
+
+
+def newest_of(entries: Iterable[os.DirEntry[str]], now_ns: int) -> str | None:
+    """Name the newest picture; one that came in the future is older than any other.
+
+    A board without a clock of its own laid that before its time was set back. A camera whose clock
+    is fast does no harm: its files' own time is ahead, and not the mark of when they came.
+    """
+    newest: tuple[bool, int, str] | None = None
+    for entry in entries:
+        if entry.name.startswith(".") or not entry.name.lower().endswith(ENDINGS):
+            continue
+        try:
+            if not entry.is_file():
+                continue  # A pipe of such a name would be waited for.
+            found = entry.stat()
+        except FileNotFoundError:
+            continue
+        age = (found.st_ctime_ns <= now_ns + FUTURE_NS, found.st_mtime_ns, entry.name)
+        if newest is None or age > newest:
+            newest = age
+    return None if newest is None else newest[2]
 
 
 def _read_bounded(file: Path) -> bytes:

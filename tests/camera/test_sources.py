@@ -3,12 +3,13 @@
 import os
 import shutil
 import time
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 
-from drivers.cameras import Fault, Frame, decode, open_camera
+from drivers.cameras import Fault, Frame, decode, newest_of, open_camera
 from drivers.errors import SourceRefused
 from tests.camera.pictures import Folder
 
@@ -168,24 +169,46 @@ def test_without_it_a_picture_may_stand_for_ever(folder, clock):
     assert camera.newest() is None
 
 
-def test_a_picture_of_the_future_hides_none_that_comes_later(folder, clock):
-    """A board without a clock of its own laid it before its time was set back."""
-    camera = open_camera(folder.url, clock)
-    early = folder.lay(grey(30))
-    os.utime(early, (time.time() + 3600,) * 2)
-    assert level(camera.newest()) == 30
-    folder.lay(grey(90))
-    assert level(camera.newest()) == 90
-    camera.newest()
-    assert camera.newest() is None
+def laid(name, came_s, own_s=None):
+    """A file as a folder lists it: when it came by the kernel's clock, and its own time."""
+    times = (int(1e9 * each) for each in (came_s, came_s if own_s is None else own_s))
+    stat = SimpleNamespace(**dict(zip(("st_ctime_ns", "st_mtime_ns"), times, strict=True)))
+    return SimpleNamespace(name=name, is_file=lambda: True, stat=lambda: stat)
+
+
+@pytest.mark.parametrize(
+    ("files", "newest"),
+    [
+        ([("early", 7200), ("late", 3600)], "late"),
+        ([("early", 7200), ("late", 3600), ("later", 3601)], "later"),
+        ([("early", 7200), ("earlier", 7100)], "early"),
+        ([("early", 3400, 3700), ("late", 3600, 3900)], "late"),
+        ([("early", 3400, 3000), ("late", 3600, 3200)], "late"),
+    ],
+    ids=["set back", "and goes on", "nothing since", "a fast camera", "a slow camera"],
+)
+def test_the_newest_is_found_though_a_clock_was_set_back_or_is_wrong(files, newest):
+    """A board without a clock of its own laid what came in the future before it was set back."""
+    entries = [laid(f"{name}.jpg", *times) for name, *times in files]
+    assert newest_of(entries, 3600 * 10**9) == f"{newest}.jpg"
 
 
 def test_pictures_whose_camera_has_a_fast_clock_are_taken_in_their_order(folder, clock):
+    """Those of some minutes ago are by now as old as they say."""
     camera = open_camera(folder.url, clock)
-    for number in range(4):
-        os.utime(folder.lay(grey(40 * number)), (time.time() + 3600 + number,) * 2)
+    for number in range(6):
+        os.utime(folder.lay(grey(40 * number)), (time.time() - 300 + 120 * number,) * 2)
         seen = [camera.newest(), camera.newest()]
         assert [level(found) for found in seen if found is not None] == [40 * number]
+
+
+def test_a_picture_that_is_written_over_is_the_newest_though_its_folder_stays(folder, clock):
+    """A folder's time tells of names, not of what is written."""
+    hour_ago = (time.time() - 3600,) * 2
+    os.utime(folder.lay(grey(30)), hour_ago)
+    folder.lay(grey(90))
+    os.utime(folder.path, hour_ago)
+    assert level(open_camera(folder.url, clock).newest()) == 90
 
 
 def test_what_is_called_a_picture_and_is_no_file_is_passed_over(folder, clock):
