@@ -395,7 +395,8 @@ def _broker_faults(broker: Broker) -> Iterable[str]:
         port = parts.port
     except ValueError as error:
         if "@" in broker.url:
-            yield f"broker.url: {error}; and it holds a name, which belongs into username."
+            # Python's own words would repeat it, and it may be a password with a slash.
+            yield "broker.url: it holds a name or password; use username and password_credential."
             return
         yield f"broker.url = {broker.url!r}: {error}."
         return

@@ -296,7 +296,8 @@ def test_a_process_that_closed_its_capture_ends_well():
     ["rtsp://name:secret@127.0.0.1/a", "http://:secret@127.0.0.1/a", "rtsp:///a", "http://",
      "http://127.0.0.1/a?every_s=0", "http://127.0.0.1/a?every_s=x", "http://[::1/a",
      "http://127.0.0.1:x/a", "v4l2:///dev/video0?wide=1", "v4l2:///dev/video0?width=x", "ftp://a/b",
-     "rtsp://127.0.0.1:99999/a", "rtsp://name:secret/more@127.0.0.1/a", "http://n:secret?@h/a"],
+     "rtsp://127.0.0.1:99999/a", "rtsp://name:secret/more@127.0.0.1/a", "http://n:secret?@h/a",
+     "rtsp://name:secret？@127.0.0.1/a", "http://name：secret@h/a"],
 )  # fmt: skip
 def test_an_address_that_is_none_is_refused_without_its_password(url):
     with pytest.raises(SourceRefused) as refused:

@@ -78,6 +78,8 @@ def test_a_good_file_is_understood():
         ("mqtts://broker.example:8884", "mqtts://me:secret@broker", "password_credential"),
         ("mqtts://broker.example:8884", "mqtts://broker:99999", "range"),
         ("mqtts://broker.example:8884", "mqtts://me:secret@[broker", "username"),
+        ("mqtts://broker.example:8884", "mqtts://me:secret/more@broker", "username"),
+        ("mqtts://broker.example:8884", "mqtts://me:secret？@broker", "username"),
         ("/etc/gatepost/seal.pub", "/etc/\\u0000", "seal.public_key_file: it holds a control char"),
         ("[seal]", '[screen]\nlisten = "127.0.0.1:²"\n[seal]', "a port from 0 to 65535"),
         (
