@@ -24,15 +24,13 @@ from gateway.plates.errors import LessonsRefused
 from gateway.plates.grammar import is_plate, kinds_of
 from gateway.plates.look import SIZE, TALL
 from gateway.plates.net import SECOND_LOOK, NetReader
-from gateway.plates.picture import Picture, as_picture, flattened, widened
+from gateway.plates.picture import Picture, as_picture, flattened, is_tall, widened
 from gateway.plates.reader import PlateReader
 
 COLUMNS: Final = ("file", "label", "plate_colour", "source")
 SOURCE: Final = "guard"
 INDEX: Final = "index.csv"
 LEFT_OUT: Final = "left_out.csv"
-FLAT: Final = 2.4
-"""What is less than so many times as wide as high is cut out as high as two lines are."""
 NAME_BYTES: Final = 8
 
 Row = tuple[str, str, str, str]
@@ -138,8 +136,7 @@ def _plate_in(reader: PlateReader, note: Note) -> Picture | None:
     if picture is None or plate is None:
         return None
     corners = widened(np.array(plate.corners, np.float32), *SECOND_LOOK)
-    wide, high = (float(np.linalg.norm(corners[end] - corners[0])) for end in (1, 3))
-    return flattened(picture, corners, TALL if wide < FLAT * high else SIZE)[0]
+    return flattened(picture, corners, TALL if is_tall(corners) else SIZE)[0]
 
 
 def _colour(note: Note) -> str:

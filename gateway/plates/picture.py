@@ -25,6 +25,8 @@ CROP_WIDTH_MAX: Final = 640
 """Up to this width a picture of a plate's shape is taken for a bare crop."""
 SQUAT_WIDTH_MAX: Final = 260
 """The same, where it is less than twice as wide as high, as small camera pictures are too."""
+FLAT: Final = 2.4
+"""A plate that is less than so many times as wide as high has two lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,12 @@ def widened(corners: Corners, across: float, down: float) -> Corners:
     signs = np.array(((-1, -1), (1, -1), (1, 1), (-1, 1)), np.float32)
     push = signs[:, :1] * right * (across - 1) + signs[:, 1:] * below * (down - 1)
     return np.asarray(corners + push, np.float32)
+
+
+def is_tall(corners: Corners) -> bool:
+    """Say whether a plate of this shape has two lines."""
+    wide, high = (float(np.linalg.norm(corners[end] - corners[0])) for end in (1, 3))
+    return wide < FLAT * high
 
 
 def flattened(picture: Picture, corners: Corners, size: tuple[int, int]) -> tuple[Picture, Corners]:

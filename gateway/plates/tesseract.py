@@ -35,6 +35,7 @@ from gateway.plates.picture import (
     cut_out,
     flattened,
     is_crop,
+    is_tall,
     widened,
     within,
 )  # fmt: skip
@@ -43,8 +44,6 @@ from gateway.plates.reader import Plate, Region
 OWN: Final = FOLDER / "plate.traineddata"
 STOCK: Final = ("chi_sim", "eng")
 WHITELIST: Final = f"-c tessedit_char_whitelist={PROVINCES}{LETTERS}{DIGITS}{MARKS}{RARE_MARKS}"
-FLAT: Final = 2.4
-"""A plate that is less than so many times as wide as high has two lines."""
 WAIT_S: Final = 2
 """For one plate. A camera process that says nothing for three seconds is taken for hung."""
 MEMORY: Final = "/dev/shm"  # noqa: S108 - pytesseract makes its names so that nobody guesses them.
@@ -109,8 +108,7 @@ class TesseractReader:
     ) -> tuple[str, float]:
         """Read what lies within corners; gives "" unless it is a plate's text."""
         if two_lines is None:
-            wide, high = (np.linalg.norm(corners[i] - corners[0]) for i in (1, 3))
-            two_lines = bool(wide < FLAT * high)
+            two_lines = is_tall(corners)
         crop, _ = flattened(picture, corners, TALL if two_lines else LINE)
         row = cv2.resize(laid(crop), LINE) if two_lines else crop
         text, confidence = self._said(cv2.cvtColor(row, cv2.COLOR_BGR2GRAY))
