@@ -34,7 +34,8 @@ class HttpCamera:
         self.stalls = False
         self.password = ""
         self.challenge = 'Basic realm="camera"'
-        self.asked = 0
+        self.asked = self.tried = self.failures = 0
+        """Questions, those with a wrong password, and how many known ones are to fail yet."""
         camera = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -44,9 +45,13 @@ class HttpCamera:
             def do_GET(self):
                 camera.asked += 1
                 if camera.password and not camera.knows(self.headers.get("Authorization", "")):
+                    camera.tried += "Authorization" in self.headers
                     self.send_response(401)
                     self.send_header("WWW-Authenticate", camera.challenge)
                     self.end_headers()
+                elif camera.failures:
+                    camera.failures -= 1
+                    self.send_error(503)
                 elif self.path.startswith(("/picture", "/unnamed")):
                     self.answer("" if self.path.startswith("/unnamed") else "image/jpeg")
                     self.wfile.write(camera.content)

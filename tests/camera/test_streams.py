@@ -186,12 +186,34 @@ def test_a_password_is_answered_and_a_wrong_one_said(server, opened, challenge, 
     until(camera, shade(40) if password == "right" else is_fault(Fault.DENIED))
 
 
-@pytest.mark.parametrize("challenge", ["Negotiate", f"{DIGEST}, algorithm=X", "Digest nonsense"])
+@pytest.mark.parametrize("challenge", [
+    "Negotiate", f"{DIGEST}, algorithm=X", "Digest nonsense", f'{DIGEST[:-1]}-int"',
+])  # fmt: skip
 def test_a_camera_that_asks_in_a_way_of_its_own_is_said_to_refuse(server, opened, challenge):
     """And not to have stalled, which sends the installer after its cable."""
     server.password, server.challenge = "right", challenge
     camera = opened(f"http://guard@127.0.0.1:{server.port}/stream", password="right")
     until(camera, is_fault(Fault.DENIED))
+
+
+@pytest.mark.parametrize("challenge", ['Basic realm="camera"', DIGEST])
+def test_a_wrong_password_is_given_once_a_time(server, opened, challenge, monkeypatch):
+    """Cameras shut out for half an hour who gives it five times."""
+    monkeypatch.setattr(streams, "BACK_OFF_S", (WAIT_S,))
+    server.password, server.challenge = "right", challenge
+    camera = opened(f"http://guard@127.0.0.1:{server.port}/picture", password="wrong")
+    until(camera, is_fault(Fault.DENIED))
+    assert server.tried == 1
+
+
+@pytest.mark.parametrize("challenge", ['Basic realm="camera"', DIGEST])
+def test_a_camera_that_knows_the_password_and_fails_for_long_is_found_again(
+    server, opened, challenge, monkeypatch
+):
+    monkeypatch.setattr(streams, "BACK_OFF_S", (0.01,))
+    server.password, server.challenge, server.failures = "right", challenge, 10
+    camera = opened(f"http://guard@127.0.0.1:{server.port}/picture", password="right")
+    until(camera, shade(40))
 
 
 def test_what_is_no_picture_is_said(server, opened):
