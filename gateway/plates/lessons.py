@@ -66,22 +66,26 @@ def export(config_file: Path, out: Path) -> Taken:
     reader = NetReader.open()
     out.mkdir(parents=True, exist_ok=True, mode=0o700)
     lessons = 0
+    stale: list[Path] = []
     for ref, note in notes:
         # Neither number nor passage: the one would be another lesson's next week, and the other
         # would join a plate to its journal.
         name = hashlib.blake2b(ref.encode(), key=key, digest_size=NAME_BYTES).hexdigest()
         crop = _plate_in(reader, note) if is_plate(note.text) else None
         lessons += crop is not None
+        cut, whole = f"{name}.png", f"{name}.jpg"
         if crop is None:
-            file, content, index, other = f"{name}.jpg", note.crop, others, rows
+            file, content, index, before, other = whole, note.crop, others, cut, rows
         else:
-            file, content, index, other = f"{name}.png", _png(crop), rows, others
+            file, content, index, before, other = cut, _png(crop), rows, whole, others
         _write(out / file, content)
         index[file] = (file, note.text, _colour(note), SOURCE)
-        other.pop(f"{name}.jpg", None)  # The guard thought again.
-        other.pop(f"{name}.png", None)
+        if other.pop(before, None):
+            stale.append(out / before)  # The guard thought again.
     _write_index(out / INDEX, rows)
     _write_index(out / LEFT_OUT, others)
+    for picture in stale:
+        picture.unlink(missing_ok=True)
     return Taken(lessons, len(notes) - lessons, closed)
 
 

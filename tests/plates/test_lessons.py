@@ -173,6 +173,9 @@ def test_a_lesson_that_the_guard_corrects_once_more_is_corrected(site, tmp_path)
     run("lessons", "--config", site, "--out", out)
     assert [row["label"] for row in rows_of(out / "index.csv")] == ["鲁A1234S"]
     assert [row["label"] for row in rows_of(out / "left_out.csv")] == ["没牌"]
+    listed = {row["file"] for name in ("index.csv", "left_out.csv") for row in rows_of(out / name)}
+    left = {each.name for each in out.iterdir()} - {"index.csv", "left_out.csv"}
+    assert left == listed, "no crop stays that no list names"
 
 
 def test_another_list_in_the_folder_is_left_alone(site, tmp_path):
