@@ -4,8 +4,8 @@ Whoever looks slowly gets the newest picture, never a queue of old ones; whoever
 for a camera that does not answer. What is lost is opened again after a back-off.
 
 Here as nowhere else a source blocks, so each has a thread. It ends with its camera, at the latest
-after the time limit of a read; closing waits for that, since a process that ends while OpenCV is in
-a read aborts.
+after the time limits of an opening and a read; closing waits for that, since a process that ends
+while OpenCV is in either aborts.
 """
 
 import os
@@ -30,7 +30,7 @@ FROZEN_S: Final = 10.0
 """No lens gives the very same picture for so long: what sends it hangs."""
 OPEN_MS_MAX: Final = 3000
 READ_MS_MAX: Final = 3000
-CLOSE_S_MAX: Final = READ_MS_MAX / 1000 + 0.5
+CLOSE_S_MAX: Final = (OPEN_MS_MAX + READ_MS_MAX) / 1000 + 0.5
 
 
 class Source(Protocol):
@@ -96,7 +96,7 @@ class StreamCamera:
         return Frame(picture, slot.came_s, f"#{slot.number}")
 
     def close(self) -> None:
-        """End the thread; wait for it within the time limit of a read."""
+        """End the thread, and wait for it."""
         self._stop.set()
         self._source.close()
         if self._thread is not None:

@@ -308,16 +308,19 @@ def test_a_process_with_a_capture_ends_without_a_dump():
     server = RtspCamera()
     try:
         order = CameraOrder("c1", f"rtsp://127.0.0.1:{server.port}/gate", (ZoneOrder("in1"),))
-        child = subprocess.Popen(
+        with subprocess.Popen(
             [sys.executable, "-m", "gateway.camera.child"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT,
-        )  # fmt: skip
-        child.stdin.write(encode(Orders((order,))))
-        child.stdin.flush()
-        unpacker, ok = Unpacker(), DeviceStateChanged("c1", "ok", "")
-        while ok not in unpacker.feed(os.read(child.stdout.fileno(), 65_536)):
-            pass
-        _, said = child.communicate(timeout=WAIT_S)
+        ) as child:  # fmt: skip
+            try:
+                child.stdin.write(encode(Orders((order,))))
+                child.stdin.flush()
+                unpacker, ok = Unpacker(), DeviceStateChanged("c1", "ok", "")
+                while ok not in unpacker.feed(chunk := os.read(child.stdout.fileno(), 65_536)):
+                    assert chunk, "it ended by itself"
+                _, said = child.communicate(timeout=WAIT_S)
+            finally:
+                child.kill()
     finally:
         server.close()
     assert (child.returncode, said) == (0, b"")
