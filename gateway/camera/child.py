@@ -250,9 +250,20 @@ def _read_orders(stdin: int) -> Orders | None:
     return None
 
 
+def teller(descriptor: int) -> Tell:
+    """Tell into a pipe, each message whole though a signal is heard in the middle of it."""
+    pipe = os.fdopen(descriptor, "wb", closefd=False)
+
+    def tell(message: Message) -> None:
+        pipe.write(encode(message))
+        pipe.flush()
+
+    return tell
+
+
 def main() -> None:
     """Take orders from standard input, and tell on what was standard output."""
-    pipe = os.fdopen(os.dup(1), "wb", buffering=0)
+    tell = teller(os.dup(1))
     os.dup2(2, 1)
     # A stop goes to the whole group; the gateway ends this process itself, and kills what hangs.
     # Heard and not ignored: a program that it starts would ignore them too, and its own end.
@@ -265,9 +276,6 @@ def main() -> None:
     orders = _read_orders(0)
     if orders is None:
         return
-
-    def tell(message: Message) -> None:
-        pipe.write(encode(message))
 
     def wait(wait_s: float) -> bool:
         ready, _, _ = select.select([0], [], [], wait_s)

@@ -1,11 +1,13 @@
 """The camera process for real: spawned, fed pictures, killed, hung, and started again."""
 
+import fcntl
 import os
 import queue
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +19,7 @@ from drivers.cameras import Fault, Frame
 from gateway.camera import cameras as camera
 from gateway.camera.blobs import View
 from gateway.camera.cameras import Cameras
-from gateway.camera.child import _STATE_OF, Health, load_ground
+from gateway.camera.child import _STATE_OF, Health, load_ground, teller
 from gateway.camera.wire import (
     Beat,
     CameraOrder,
@@ -324,6 +326,30 @@ def test_a_process_with_a_capture_ends_without_a_dump():
     finally:
         server.close()
     assert (child.returncode, said) == (0, b"")
+
+
+def test_a_message_is_whole_though_a_signal_is_heard_in_the_middle_of_it():
+    """The pipe is full, and the gate that is to read it is ending."""
+    there, here = os.pipe()
+    fcntl.fcntl(here, fcntl.F_SETPIPE_SZ, 4096)
+    message, got = PlateRead("c1", "in1", 1, "unread", crop=bytes(32_000)), []
+
+    def read():
+        unpacker = Unpacker()
+        while chunk := os.read(there, 4096):
+            got.extend(unpacker.feed(chunk))
+
+    reading = threading.Thread(target=read)
+    before = signal.signal(signal.SIGALRM, lambda *_: reading.start())
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        teller(here)(message)
+        os.close(here)
+        reading.join(WAIT_S)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        os.close(there)
+    assert got == [message]
 
 
 class Times:
