@@ -220,7 +220,7 @@ class Retention(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     lesson_days: Annotated[float, Meta(ge=0, le=365)] = 7.0
     """Crops of plates that the guard read, with their text, for the next training; 0 keeps none."""
     notes_mb_max: Annotated[int, Meta(ge=8, le=10_000)] = 256
-    """Of crops and plate text on the desk, and of lessons; beyond it the oldest are given up."""
+    """Of crops and plate text on the desk, and as many again of lessons; the oldest go first."""
     entries_min: Annotated[int, Meta(ge=100, le=1_000_000)] = 2000
     """The newest entries stay, though they are safe at central."""
     journal_mb_max: Annotated[int, Meta(ge=8, le=100_000)] = 1024
