@@ -311,6 +311,9 @@ def _vault_faults(vault: VaultSettings, ledger: Path) -> Iterable[str]:
         yield f"vault.database = {vault.database!r}: it is the ledger itself."
 
 
+_NAMED: Final = "broker.{}: it holds a name or password; use username and password_file."
+
+
 def _broker_faults(broker: Broker) -> Iterable[str]:
     for key, url, schemes in (
         ("url", broker.url, ("mqtt", "mqtts")),
@@ -320,11 +323,11 @@ def _broker_faults(broker: Broker) -> Iterable[str]:
             parts = urlsplit(url)
             port = parts.port
         except ValueError as error:
-            shown = "" if "@" in url else f" = {url!r}"
-            yield f"broker.{key}{shown}: {error}."
+            # Of an address with a password Python's own words may repeat a part of it.
+            yield _NAMED.format(key) if "@" in url else f"broker.{key} = {url!r}: {error}."
             continue
         if parts.username or parts.password:
-            yield f"broker.{key}: it holds a name or password; use username and password_file."
+            yield _NAMED.format(key)
         elif (
             parts.scheme not in schemes or not parts.hostname or port == 0 or re.search(r"\s", url)
         ):

@@ -48,6 +48,8 @@ def _example_folder():
         ("count = 2", "count = 0", "backup.count = 0: Expected `int` >= 1"),
         ('url = "mqtts:', 'url = "http:', "broker.url = 'http:"),
         ("mqtts://", "mqtts://me:secret@", "broker.url: it holds a name or password"),
+        ("mqtts://", "mqtts://me:secret/more@", "broker.url: it holds a name or password"),
+        ("mqtts://", "mqtts://me:secret？@", "broker.url: it holds a name or password"),
         ("mqtts://", "mqtt://", "broker.ca_file: the url"),
         ('listen = "127.0.0.1:8490"', 'listen = "0.0.0.0:8490"', "http.listen = '0.0.0.0:8490'"),
         ('listen = "127.0.0.1:8490"', 'listen = "127.0.0.1"', "HOST:PORT is wanted"),
