@@ -101,6 +101,10 @@ class _Nothing:
         """Keep no note."""
         return 0
 
+    def shrink(self, _bytes_max: int) -> int:
+        """Hold nothing."""
+        return 0
+
 
 class _Face:
     """What people see of the gate, without a page to draw; its health as the gateway tells it."""
