@@ -238,7 +238,7 @@ def test_it_does_not_outlive_a_gateway_that_is_killed(folder):
 def _state(process: int) -> str:
     try:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return "Z"
 
 
