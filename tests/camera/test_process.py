@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -55,15 +54,16 @@ def watching(heard, tmp_path):
     """Start camera processes that are stopped after the test, and that must not have failed."""
     running, failures = [], queue.Queue()
 
-    def start(source: str, **how) -> Cameras:
+    def start(source: str, *, ground="ground.png", reader="net", **how) -> Cameras:
         order = CameraOrder(
             "c1",
             source,
             (ZoneOrder("in1", drawing.ZONE),),
-            ground_file=str(tmp_path / "ground.png"),
+            ground_file=str(tmp_path / ground),
         )
         patient = {"beat_s_max": WAIT_S} | how  # On a busy machine slow is not hung.
-        running.append(Cameras(Orders((order,)), heard, failures.put, **patient))
+        orders = Orders((order,), reader=reader)
+        running.append(Cameras(orders, heard, failures.put, **patient))
         running[-1].start()
         return running[-1]
 
@@ -257,23 +257,18 @@ def test_the_empty_lane_is_kept_over_a_restart(folder, heard, watching, tmp_path
     assert load_ground(tmp_path / "ground.png").layers[0].shape == (120, 160, 3)
 
 
-def test_a_card_that_takes_no_ground_costs_no_camera(folder, heard, tmp_path):
-    order = CameraOrder("c1", folder.url, (ZoneOrder("in1", drawing.ZONE),))
-    order = replace(order, ground_file=str(tmp_path / "gone" / "ground.png"))
-    running = Cameras(Orders((order,)), heard, pytest.fail, WAIT_S)
-    running.start()
-    try:
-        folder.lay(draw(where="empty"))
-        heard.wait(stated("ok"))
-        folder.lay(draw(TEXTS[0], 1, "zone"))
-        heard.wait(came(PlateRead))
-        folder.lay(draw(where="empty", seed=2))
-        heard.wait(came(VehicleGone))
-        folder.lay(draw(where="empty", seed=3))  # The ground is sure now, and would be kept.
-        folder.lay(draw(TEXTS[1], 4, "zone"))
-        heard.wait(came(PlateRead, 2))
-    finally:
-        running.stop()
+def test_a_card_that_takes_no_ground_costs_no_camera(folder, heard, watching):
+    running = watching(folder.url, ground="gone/ground.png")
+    folder.lay(draw(where="empty"))
+    heard.wait(stated("ok"))
+    folder.lay(draw(TEXTS[0], 1, "zone"))
+    heard.wait(came(PlateRead))
+    folder.lay(draw(where="empty", seed=2))
+    heard.wait(came(VehicleGone))
+    folder.lay(draw(where="empty", seed=3))  # The ground is sure now, and would be kept.
+    folder.lay(draw(TEXTS[1], 4, "zone"))
+    heard.wait(came(PlateRead, 2))
+    running.stop()
     assert running.deaths == 0
 
 
@@ -286,22 +281,20 @@ exec sleep 30
 """
 
 
-def test_a_second_reader_that_is_slow_is_no_hung_process(folder, heard, tmp_path, monkeypatch):
+def test_a_second_reader_that_is_slow_is_no_hung_process(
+    folder, heard, watching, tmp_path, monkeypatch
+):
     """On a Pi it takes seconds for each plate."""
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "tesseract").write_text(SLOW)
     (tmp_path / "bin" / "tesseract").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
-    order = CameraOrder("c1", folder.url, (ZoneOrder("in1", drawing.ZONE),))
-    running = Cameras(Orders((order,), reader="tesseract"), heard, pytest.fail)
-    running.start()
-    try:
-        folder.lay(draw(where="empty"))
-        heard.wait(stated("ok"))
-        folder.lay(draw(TEXTS[0], 1, "zone"))
-        heard.wait(came(PlateRead))
-    finally:
-        running.stop()
+    running = watching(folder.url, reader="tesseract", beat_s_max=camera.BEAT_S_MAX)
+    folder.lay(draw(where="empty"))
+    heard.wait(stated("ok"))
+    folder.lay(draw(TEXTS[0], 1, "zone"))
+    heard.wait(came(PlateRead))
+    running.stop()
     assert running.deaths == 0
 
 
