@@ -19,6 +19,7 @@ from nacl.secret import SecretBox
 
 from gateway import contract
 from gateway.core.events import PlateRead
+from gateway.journal import file as journal_file
 
 DESK: Final = "desk.db"
 LESSONS: Final = "lessons.db"
@@ -114,19 +115,10 @@ class Desk:
 
     def shrink(self, bytes_max: int) -> int:
         """Delete the oldest notes, a portion at a time, while they occupy more than that."""
-        if self._bytes_used() <= bytes_max:
-            return 0
-        oldest = "SELECT ref FROM note ORDER BY at_ms, ref LIMIT ?"
-        return self._delete(f"DELETE FROM note WHERE ref IN ({oldest})", SHRUNK)  # noqa: S608
-
-    def _bytes_used(self) -> int:
-        """Give the bytes that notes occupy, free pages of the file not counted."""
-        with contextlib.suppress(sqlite3.Error):
-            pages, free, size = (
-                self._connection.execute(f"PRAGMA {word}").fetchone()[0]
-                for word in ("page_count", "freelist_count", "page_size")
-            )
-            return int((pages - free) * size)
+        with contextlib.suppress(sqlite3.Error):  # As in `_delete`.
+            if journal_file.bytes_used(self._connection) > bytes_max:
+                oldest = "SELECT ref FROM note ORDER BY at_ms, ref LIMIT ?"
+                return self._delete(f"DELETE FROM note WHERE ref IN ({oldest})", SHRUNK)  # noqa: S608
         return 0
 
     def _delete(self, sql: str, *values: int) -> int:

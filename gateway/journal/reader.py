@@ -126,11 +126,10 @@ class Reader:
 
     def bytes_used(self) -> int:
         """Give the bytes that entries occupy, free pages of the file not counted."""
-        pages, free, size = (
-            self._read(f"PRAGMA {word}")[0][0]
-            for word in ("page_count", "freelist_count", "page_size")
-        )
-        return int((pages - free) * size)
+        try:
+            return journal_file.bytes_used(self._connection)
+        except sqlite3.Error as error:
+            raise journal_file.unwritable(error, self.path) from error
 
     def verify(self) -> Verified:
         """Check every hash of every stream that is held."""
