@@ -32,6 +32,8 @@ FOLDED_MAX: Final = 4000
 """Entries read back after a start to find passages that were left unfinished."""
 ERASED: Final = 2000
 """Entries looked at in one transaction when sealed parts reach their day."""
+BROKEN_MAX: Final = 2
+"""A file that reads well is given up when SQLite has called it broken so often in a row."""
 PRUNED: Final = 5000
 """Entries deleted in one transaction when they are safe: 58,001 at once wrote 28 MB."""
 
@@ -72,6 +74,8 @@ class Journal(Reader):
         self._refs: dict[int, str] = {}
         self._erased = 0
         self._proofs = 0
+        self._called_broken = 0
+        """How often SQLite called the file broken since it last took something."""
         self._sized: tuple[tuple[sqlite3.Connection, int], int] = ((connection, -1), 0)
         """Up to which change of which file its size is known, and the size."""
         self._unsure = self._ends_unsure()
@@ -135,14 +139,16 @@ class Journal(Reader):
     def reopen(self) -> None:
         """Open the file afresh after a fault; a damaged one is set aside and a new one begun.
 
-        What can still be read of it is taken over; what this journal remembers and the file no
-        longer holds is told as lost. What follows is a new stream. Raises JournalUnwritable when
-        there can be no file.
+        So is one that reads well and is called broken again before it took anything. What can still
+        be read of it is taken over; what this journal remembers and the file no longer holds is
+        told as lost. What follows is a new stream. Raises JournalUnwritable when there can be no
+        file.
         """
         try:
             connection, self.set_aside, self.saved = opening.connect(
                 self.path, self._connection.close,
                 () if self._unsure else tuple(self._streams.values()),
+                trusted=self._called_broken < BROKEN_MAX,
             )  # fmt: skip
         except JournalUnwritable as error:
             if not _is_open(self._connection):
@@ -151,6 +157,8 @@ class Journal(Reader):
         self._connection.close()
         self._connection, self.fault = connection, None
         self._current, self._prev, self._erased = None, contract.NO_HASH, 0
+        if self.set_aside is not None:
+            self._called_broken = 0
         self._load()
         self._unsure = self._ends_unsure()
 
@@ -366,8 +374,10 @@ class Journal(Reader):
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             if journal_file.is_broken(error):
+                self._called_broken += 1
                 opening.suspect(self.path)
             raise journal_file.unwritable(error, self.path) from error
+        self._called_broken = 0
         return changed
 
 

@@ -50,20 +50,24 @@ def connect(
     let_go: Callable[[], None] = lambda: None,
     known: Sequence[Stream] = (),
     alive: Callable[[], object] = lambda: None,
+    *,
+    trusted: bool = True,
 ) -> tuple[sqlite3.Connection, Path | None, Saved]:
     """Open the journal's file and bring its schema up to date.
 
     Gives the connection, the new name of a file that had to be set aside, and what was taken over
     from it; before that `let_go` is called, for whoever still has it open would remove the new
     file's write-ahead log when closing the old one. `known` are the streams of a gate that runs: a
-    file that holds less of them is set aside, too, so that what is gone is named. `alive` is called
-    now and then while a large file is read. Raises JournalUnwritable when no file can be opened
-    there at all.
+    file that holds less of them is set aside, too, so that what is gone is named; so is one that is
+    not `trusted`. `alive` is called now and then while a large file is read. Raises
+    JournalUnwritable when no file can be opened there at all.
     """
     try:
         if path == MEMORY:
             return _open(path), None, Saved()
         _finish(Path(path))
+        if not trusted:
+            raise journal_file.broken("SQLite goes on calling it broken")
         return _open(path, alive, known), None, Saved()
     except (sqlite3.Error, LookupError, ValueError) as error:
         if path == MEMORY or not _is_damaged(error):

@@ -99,7 +99,7 @@ class House(Mortal):
         if self.centre is None:
             return
         assert self.ledger is not None
-        self.ledger.close()
+        self.card.cut_off(self.ledger.close)
         self.centre = self.ledger = self.trap = None
         self._farewell()
 

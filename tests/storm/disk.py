@@ -125,16 +125,24 @@ class Card:
         for suffix, held in image.items():
             Path(f"{self.database}{suffix}").write_bytes(held)
 
+    def cut_off(self, close: Callable[[], None]) -> None:
+        """Have a process die: closing moves its log into the file, and dying does not."""
+        image = self.image()
+        close()
+        self.put(image)
+
     def is_mended(self) -> bool:
         """Tell whether another file stands in the place of the torn one."""
         return not self.database.exists() or self.database.stat().st_ino != self._torn
 
     def tear(self, how: str) -> None:
-        """Damage the file as a dying card does."""
+        """Damage the file as a dying card does, or have it only called damaged."""
         path = self.database
         if not path.exists():
             return
         self._torn = path.stat().st_ino
+        if how == "only":
+            return
         held = path.read_bytes()
         Path(f"{path}-wal").unlink(missing_ok=True)
         if how == "header":

@@ -272,7 +272,7 @@ class Box(Mortal):
     def die(self, *, power: bool = False) -> None:
         """Die at once: what was not on the card is gone."""
         if self.loop is not None:
-            self.loop.journal.close()
+            self.card.cut_off(self.loop.journal.close)
             self.loop = None
         self.trap = None
         self.site.broker.drop(self, will=True)

@@ -171,7 +171,7 @@ def _do_disk(site: Any, action: Action) -> None:
 
 
 def _tear(rng: Random, what: str, at_s: float, gate: int) -> Action:
-    return Action(at_s, what, gate, rng.choice(("header", "cut", "header running")))
+    return Action(at_s, what, gate, rng.choice(("header", "cut", "header running", "only said")))
 
 
 def _do_tear(site: Any, action: Action) -> None:
@@ -179,9 +179,9 @@ def _do_tear(site: Any, action: Action) -> None:
     if box.card.fault:
         return
     box.touched = True
-    if action.how == "header running" and box.up:
+    if box.up and action.how in {"header running", "only said"}:
         box.card.fault = "torn"
-        box.card.tear("header")
+        box.card.tear(action.how.split()[0])
         site.after(1.0, box.turn)
         return
     box.die()

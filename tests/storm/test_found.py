@@ -40,3 +40,10 @@ def test_what_a_backup_only_calls_lost_is_not_safe():
     )
     assert not done.broken
     assert done.figures["forks alarmed"] == 1
+
+
+def test_a_journal_that_goes_on_being_called_broken_is_made_anew():
+    """All of it read well, so it was believed again and again while nothing was recorded."""
+    done = run_day(Plan(1_000_199, only=(Action(8.76 * HOUR, "torn file", 7, "only said"),)))
+    assert not done.broken
+    assert done.figures["entries LOST"] == 0
