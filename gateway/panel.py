@@ -6,10 +6,10 @@ the encrypted desk; nothing personal reaches the log.
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from gateway import contract
 from gateway.config import Settings
@@ -132,7 +132,7 @@ class Panel:
             self._lessons.keep(ref, note, stamp.at_ms)
 
     def _note(self, key: int, **changes: Any) -> None:
-        note = msgspec.structs.replace(self._notes.pop(key, Note()), **changes)
+        note = replace(self._notes.pop(key, Note()), **changes)
         self._notes[key] = note
 
     def _log(self, key: int, body: contract.Body) -> None:

@@ -5,7 +5,6 @@ names the fault; nothing is guessed.
 """
 
 from collections.abc import Collection
-from dataclasses import fields
 from typing import Any, Final
 
 import msgspec
@@ -53,8 +52,8 @@ def _event(found: dict[str, Any]) -> events.Event:
     kind = _TOUCHES.get(name) if isinstance(name, str) else None
     if kind is None:
         raise TouchRefused(f"touch: {name!r} is none of {', '.join(sorted(_TOUCHES))}")
-    # msgspec ignores unknown keys when it fills a dataclass, so they are looked for here.
-    unknown = found.keys() - {field.name for field in fields(kind)}
+    # msgspec ignores unknown keys unless a struct is told to refuse them: they are looked for here.
+    unknown = found.keys() - set(kind.__struct_fields__)
     if unknown:
         raise TouchRefused(f"{name}: unknown field {min(unknown)!r}")
     try:

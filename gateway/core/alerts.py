@@ -11,12 +11,13 @@ or repeated touches change nothing. Pure.
                                 rtnun --- acknowledged ------> normal
 """
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec.structs import replace
 
 from gateway.contract import AlertChanged, AlertState
 from gateway.core.events import Record
-from gateway.core.records import replace
+from gateway.core.values import Value
 
 ALERTS_MAX: Final = 64
 """Conditions are bounded by devices and lanes; what fills up is returned and unacknowledged, and
@@ -28,8 +29,7 @@ INWARD: Final = frozenset({"suspect_fever"})
 (screening.md, 2). That somebody was referred is counted by the passage's decision."""
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
+class Alert(Value, frozen=True):
     """One occurrence of one condition."""
 
     alert: str

@@ -9,6 +9,8 @@ before what is done about it.
 
 from math import inf
 
+from msgspec.structs import replace
+
 from gateway.core import alerts
 from gateway.core.events import (
     AgainTouched,
@@ -62,7 +64,6 @@ from gateway.core.measuring import take_window
 from gateway.core.passage import Lane, LaneState
 from gateway.core.passes import present
 from gateway.core.presence import lose_vehicle, read_plate, see_vehicle
-from gateway.core.records import replace
 from gateway.core.resuming import resume
 from gateway.core.screening import Window
 from gateway.core.waits import expire, wake_s

@@ -4,13 +4,13 @@ Law: every decision has a reason, a referral one that the guard can read; nothin
 automatically; only a guard's recorded act admits what the table does not. Pure.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 from gateway.contract import Decision, Result
 from gateway.core.limits import Limits
 from gateway.core.passage import Lane, Override, Passage
 from gateway.core.screening import next_step
+from gateway.core.values import Value
 
 TABLE: Final[dict[Result, tuple[Decision, str]]] = {
     "FEVER_CONFIRMED": ("refer", "fever_confirmed"),
@@ -45,8 +45,7 @@ _RANK: Final = {result: rank for rank, result in enumerate(TABLE)}
 _WEIGHT: Final[dict[Decision, int]] = {"refer": 0, "recheck": 1, "admit": 2}
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
+class Advice(Value, frozen=True):
     """What the table says; decision None while there is nothing to go by."""
 
     decision: Decision | None

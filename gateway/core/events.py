@@ -9,21 +9,20 @@ A touch may name the `passage` that its page showed when the finger came down: a
 late, for a passage that is over, then does nothing.
 """
 
-from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
 from gateway import contract
 from gateway.core.instrument import Instrument
+from gateway.core.values import Personal, Value
 
 # --- Devices --------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class SampleTaken:
+class SampleTaken(Value, frozen=True):
     """A thermometer's frame: about ten a second while it is on."""
 
     device: str
-    object_centi_c: int = field(repr=False)
+    object_centi_c: Personal[int]
     ambient_centi_c: int
     """The sensor's die: never the weather."""
     taken_s: float
@@ -31,8 +30,7 @@ class SampleTaken:
     distance_mm: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FacesSeen:
+class FacesSeen(Value, frozen=True):
     """An array's picture: how many faces are before it. It finds them and judges nobody."""
 
     device: str
@@ -41,8 +39,7 @@ class FacesSeen:
     """Monotonic, at the frame's last byte."""
 
 
-@dataclass(frozen=True, slots=True)
-class VehicleSeen:
+class VehicleSeen(Value, frozen=True):
     """A track came into view, or entered or left the lane's stop zone."""
 
     camera: str
@@ -53,24 +50,22 @@ class VehicleSeen:
     """A person or bicycle beside a vehicle is a hint that a reading may be theirs."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlateRead:
+class PlateRead(Value, frozen=True):
     """The best that is known of a track's plate, so far."""
 
     camera: str
     lane: str
     track: int
     status: Literal["read", "unsure", "unread", "none"]
-    text: str = field(default="", repr=False)
+    text: Personal[str] = ""
     confidence_pct: int = 0
-    candidates: tuple[str, ...] = field(default=(), repr=False)
+    candidates: Personal[tuple[str, ...]] = ()
     plate_kind: str = ""
-    crop: bytes = field(default=b"", repr=False)
+    crop: Personal[bytes] = b""
     """JPEG, at most 32 KB."""
 
 
-@dataclass(frozen=True, slots=True)
-class VehicleGone:
+class VehicleGone(Value, frozen=True):
     """A track left the view; `turned` when it left by the side it came from."""
 
     camera: str
@@ -79,8 +74,7 @@ class VehicleGone:
     turned: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class PresenceChanged:
+class PresenceChanged(Value, frozen=True):
     """A distance sensor or a loop says whether something stands in the lane."""
 
     lane: str
@@ -88,27 +82,24 @@ class PresenceChanged:
     present: bool
 
 
-@dataclass(frozen=True, slots=True)
-class PassPresented:
+class PassPresented(Value, frozen=True):
     """A pass was held to a lane's reader; one that is held on is one."""
 
     lane: str
     device: str
     medium: contract.PassMedium
-    text: str = field(repr=False)
-    name: str = field(default="", repr=False)
+    text: Personal[str]
+    name: Personal[str] = ""
 
 
-@dataclass(frozen=True, slots=True)
-class InstrumentTold:
+class InstrumentTold(Value, frozen=True):
     """A thermometer's calibration was loaded, or has expired."""
 
     device: str
     instrument: Instrument
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceStateChanged:
+class DeviceStateChanged(Value, frozen=True):
     """The edge's word on a device; the reason is a code such as `wrong_baud` or `unplugged`.
 
     Each word on a camera, a repeated `ok` too, begins its tracks afresh: numbers from before mean
@@ -125,32 +116,28 @@ class DeviceStateChanged:
 # --- The guard ------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class NextTouched:
+class NextTouched(Value, frozen=True):
     """The passage is done; what comes now is another."""
 
     lane: str
     passage: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ArrivalTouched:
+class ArrivalTouched(Value, frozen=True):
     """Someone is here whom no sensor sees."""
 
     lane: str
     traveller: contract.Traveller = "vehicle"
 
 
-@dataclass(frozen=True, slots=True)
-class PersonTouched:
+class PersonTouched(Value, frozen=True):
     """The next reading is of another person of this passage."""
 
     lane: str
     passage: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AgainTouched:
+class AgainTouched(Value, frozen=True):
     """The next reading is of this person again."""
 
     lane: str
@@ -159,8 +146,7 @@ class AgainTouched:
     """May be one that waits aside."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReadingAssigned:
+class ReadingAssigned(Value, frozen=True):
     """An unassigned reading belongs to this lane's passage; person None is a new one."""
 
     reading: int
@@ -169,69 +155,61 @@ class ReadingAssigned:
     passage: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ReadingDismissed:
+class ReadingDismissed(Value, frozen=True):
     """An unassigned reading is of nobody here: somebody passing, a slip, a car that left."""
 
     reading: int
 
 
-@dataclass(frozen=True, slots=True)
-class TemperatureTyped:
+class TemperatureTyped(Value, frozen=True):
     """A hand or contact thermometer's value, typed by the guard."""
 
     lane: str
     person: int | None
-    centi_c: int = field(repr=False)
+    centi_c: Personal[int]
     site: Literal["forehead", "wrist", "neck", "contact"]
     passage: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PlateTyped:
+class PlateTyped(Value, frozen=True):
     """The guard read the plate; empty text means there is none."""
 
     lane: str
-    text: str = field(repr=False)
+    text: Personal[str]
     passage: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class OverrideTouched:
+class OverrideTouched(Value, frozen=True):
     """The guard decides against the advice, with a name and a reason."""
 
     lane: str
     decision: contract.Decision
-    operator: str = field(repr=False)
-    reason: str = field(repr=False)
+    operator: Personal[str]
+    reason: Personal[str]
     passage: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AsideTouched:
+class AsideTouched(Value, frozen=True):
     """The passage waits aside (shelter, shade, contact thermometer); the lane is free."""
 
     lane: str
     passage: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class OpenTouched:
+class OpenTouched(Value, frozen=True):
     """Open the barrier for the passage in this lane, once it is admitted."""
 
     lane: str
     passage: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class EmergencyTouched:
+class EmergencyTouched(Value, frozen=True):
     """Open at once, whatever is known."""
 
     lane: str
 
 
-@dataclass(frozen=True, slots=True)
-class AlertAcknowledged:
+class AlertAcknowledged(Value, frozen=True):
     """Somebody has seen an alert: `guard` here, or `central` by a command."""
 
     alert: str
@@ -241,8 +219,7 @@ class AlertAcknowledged:
 # --- The gate itself ------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Unfinished:
+class Unfinished(Value, frozen=True):
     """A passage that the journal holds open, as folded back after a restart."""
 
     passage: int
@@ -263,44 +240,38 @@ class Unfinished:
     overridden: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Resumed:
+class Resumed(Value, frozen=True):
     """The service started and found passages unfinished."""
 
     unfinished: tuple[Unfinished, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ClockChanged:
+class ClockChanged(Value, frozen=True):
     """The kernel's word on the clock, and by how much the wall clock was set."""
 
     clock: contract.Clock
     jump_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class LinkChanged:
+class LinkChanged(Value, frozen=True):
     """Up, down, or up while central is away."""
 
     state: Literal["up", "down", "central_away"]
 
 
-@dataclass(frozen=True, slots=True)
-class DiskChanged:
+class DiskChanged(Value, frozen=True):
     """How the journal's disk is."""
 
     state: Literal["ok", "low", "full", "unwritable"]
 
 
-@dataclass(frozen=True, slots=True)
-class RecordingChanged:
+class RecordingChanged(Value, frozen=True):
     """How many entries the journal refused and the ring still holds."""
 
     not_recorded: int
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(Value, frozen=True):
     """What this gate counted today; an estimate of its own, central's word is the figure."""
 
     passages_in: int = 0
@@ -314,15 +285,13 @@ class Tally:
 NOTHING_YET: Final = Tally()
 
 
-@dataclass(frozen=True, slots=True)
-class DayBegan:
+class DayBegan(Value, frozen=True):
     """A local day began, or the service started in one: what this gate had counted of it."""
 
     tally: Tally = NOTHING_YET
 
 
-@dataclass(frozen=True, slots=True)
-class Woke:
+class Woke(Value, frozen=True):
     """The moment asked for by `Step.wake_at` has come."""
 
 
@@ -344,29 +313,26 @@ TOUCHES: tuple[type, ...] = (
 # --- Effects --------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Value, frozen=True):
     """Write this down. `passage` is the core's own key; the journal puts the reference in."""
 
     body: contract.Body
     passage: int | None = None
-    sealed: contract.Sealed | None = field(default=None, repr=False)
+    sealed: Personal[contract.Sealed | None] = None
 
 
-@dataclass(frozen=True, slots=True)
-class PulseBarrier:
+class PulseBarrier(Value, frozen=True):
     """Open the lane's barrier once; stale after 3 s, never repeated."""
 
     lane: str
     how: Literal["guard", "itself", "emergency"]
 
 
-@dataclass(frozen=True, slots=True)
-class KeepCrop:
+class KeepCrop(Value, frozen=True):
     """Keep the passage's best plate picture on the desk, and show it."""
 
     passage: int
-    jpeg: bytes = field(repr=False)
+    jpeg: Personal[bytes]
 
 
 Effect: TypeAlias = Record | PulseBarrier | KeepCrop

@@ -7,8 +7,9 @@ that is silent says nothing. Pure.
 
 from typing import Final
 
+from msgspec.structs import replace
+
 from gateway.core.events import FacesSeen
-from gateway.core.records import replace
 from gateway.core.screening import Window
 from gateway.core.work import Faces, Work
 

@@ -5,6 +5,8 @@ refused because of what was measured: the guard may always decide otherwise, wit
 reason, and the emergency opening asks nothing. Pure.
 """
 
+from msgspec.structs import replace
+
 from gateway import contract
 from gateway.core.events import (
     AgainTouched,
@@ -24,7 +26,6 @@ from gateway.core.events import (
 from gateway.core.measuring import assign, drop_loose, release, set_aside, type_value
 from gateway.core.passage import PULSE_S, Mark, Override, Passage, felt
 from gateway.core.presence import admit_next, split, stamp
-from gateway.core.records import replace
 from gateway.core.witnesses import arrive
 from gateway.core.work import PLATE_CHARACTERS_MAX, Work
 

@@ -6,8 +6,9 @@ was found there is none; air that nobody tells may be outside. A module that han
 temperature" of its own making cannot be calibrated, and says so for ever. Pure.
 """
 
-from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
+
+from gateway.core.values import Value
 
 Outside: TypeAlias = Literal["colder", "hotter", "distance"]
 COLDEST_CENTI_C: Final = -2000
@@ -15,8 +16,7 @@ HOTTEST_CENTI_C: Final = 5000
 """What air that nobody tells may be; a calibration that was not said to end there holds so far."""
 
 
-@dataclass(frozen=True, slots=True)
-class Calibration:
+class Calibration(Value, frozen=True):
     """A correction, and where it holds; the record of how it was found is the shell's."""
 
     name: str
@@ -37,8 +37,7 @@ class Calibration:
 NO_CORRECTION: Final = Calibration("")
 
 
-@dataclass(frozen=True, slots=True)
-class Instrument:
+class Instrument(Value, frozen=True):
     """One thermometer as the installer left it."""
 
     calibration: Calibration | None = None

@@ -5,6 +5,8 @@ Pure; the rules of pairing stand in passage.py, those of judging in screening.py
 
 from math import inf
 
+from msgspec.structs import replace
+
 from gateway import contract
 from gateway.core import screening
 from gateway.core.faces import looked_at
@@ -25,7 +27,6 @@ from gateway.core.passage import (
     nobody,
     was_busy,
 )
-from gateway.core.records import replace
 from gateway.core.screening import Attempt, Conditions, Reading, Site, Window, verdict
 from gateway.core.work import LOOSE_MAX, Loose, Work
 

@@ -41,15 +41,16 @@ ambiguous stays unpaired and is shown; it is never guessed.
 Pure: no clock, no disk.
 """
 
-from dataclasses import dataclass, field
 from math import inf
 from typing import Final, Literal, TypeAlias
+
+from msgspec.structs import replace
 
 from gateway.contract import Decision, PassMedium, Result, Traveller, Way
 from gateway.core.events import PlateRead
 from gateway.core.limits import Limits
-from gateway.core.records import replace
 from gateway.core.screening import Attempt, Place, Reading, Window
+from gateway.core.values import Personal, Value
 
 Witness: TypeAlias = Literal["track", "distance", "loop", "window", "guard"]
 How: TypeAlias = Literal["left", "next", "timeout", "interrupted", "turned"]
@@ -89,8 +90,7 @@ PERSONS_MAX: Final = 60
 ATTEMPTS_KEPT: Final = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Lane:
+class Lane(Value, frozen=True):
     """What is set for a lane."""
 
     name: str
@@ -129,8 +129,7 @@ class Lane:
         return self.way != "foot" if self.heated_drivers is None else self.heated_drivers
 
 
-@dataclass(frozen=True, slots=True)
-class Track:
+class Track(Value, frozen=True):
     """A vehicle in a camera's view."""
 
     camera: str
@@ -148,8 +147,7 @@ class Track:
     plate: PlateRead | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(Value, frozen=True):
     """One person of a passage: the verdict, and every attempt that may still matter."""
 
     number: int
@@ -161,16 +159,14 @@ class Person:
     """The latest; None after a restart."""
 
 
-@dataclass(frozen=True, slots=True)
-class Override:
+class Override(Value, frozen=True):
     """A guard's decision against the advice, and the findings it was made in the face of."""
 
     decision: Decision
     covers: tuple[tuple[int, Result], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Passage:
+class Passage(Value, frozen=True):
     """One vehicle or person going through."""
 
     key: int
@@ -197,7 +193,7 @@ class Passage:
     plate: PlateRead | None = None
     typed: bool = False
     """The guard's word on the plate is final."""
-    plate_recorded: tuple[str, str] | None = field(default=None, repr=False)
+    plate_recorded: Personal[tuple[str, str] | None] = None
     """Status and text, as last recorded."""
     persons: tuple[Person, ...] = ()
     windows: int = 0
@@ -213,8 +209,7 @@ class Passage:
     resumed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(Value, frozen=True):
     """The guard's word on whose the next window is; person None: another one."""
 
     passage: int
@@ -222,8 +217,7 @@ class Mark:
     at_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Last:
+class Last(Value, frozen=True):
     """What the lane's passage before this one ended as, for the screen."""
 
     key: int
@@ -231,19 +225,17 @@ class Last:
     at_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Presented:
+class Presented(Value, frozen=True):
     """A pass that was held to the lane's reader, as far as the guard is shown it."""
 
     medium: PassMedium
-    tail: str = field(repr=False)
+    tail: Personal[str]
     passage: int | None
     """Whose it was, if that is plain."""
     at_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class LaneState:
+class LaneState(Value, frozen=True):
     """What is now so in a lane."""
 
     lane: Lane
@@ -276,8 +268,7 @@ class LaneState:
     presented: tuple[Presented, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Value, frozen=True):
     """Whose a window is: a passage's, nobody's, or the witness of a new passage."""
 
     kind: Literal["passage", "open", "nobody"]

@@ -7,10 +7,11 @@ stands on a pass goes into the sealed part; the guard is shown its last characte
 
 from typing import Final
 
+from msgspec.structs import replace
+
 from gateway import contract
 from gateway.core.events import PassPresented
 from gateway.core.passage import PRESENTED_MAX, LaneState, Presented, is_crowded
-from gateway.core.records import replace
 from gateway.core.work import Work
 
 TAIL: Final = 4

@@ -5,6 +5,8 @@ Pure; the rules stand in passage.py.
 
 from math import inf
 
+from msgspec.structs import replace
+
 from gateway import contract
 from gateway.core.events import (
     PlateRead,
@@ -31,7 +33,6 @@ from gateway.core.passage import (
     owner,
     waiting,
 )
-from gateway.core.records import replace
 from gateway.core.work import Work
 
 

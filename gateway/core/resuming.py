@@ -3,6 +3,8 @@
 Pure; rule 8 of passage.py says what becomes of it.
 """
 
+from msgspec.structs import replace
+
 from gateway import contract
 from gateway.core.decision import advise
 from gateway.core.events import Resumed, Unfinished
@@ -15,7 +17,6 @@ from gateway.core.passage import (
     Person,
     inherit,
 )
-from gateway.core.records import replace
 from gateway.core.work import Work
 
 

@@ -10,7 +10,6 @@ as cold, indoors too: a forehead just come in from the street is as cold there. 
 makes a reading valid. The sensor's die never stands in for the weather.
 """
 
-from dataclasses import dataclass, field
 from itertools import pairwise
 from math import sqrt
 from typing import Final, Literal, TypeAlias
@@ -18,6 +17,7 @@ from typing import Final, Literal, TypeAlias
 from gateway.contract import Result
 from gateway.core.instrument import HAND, UNCALIBRATED, Instrument, Outside, estimate
 from gateway.core.limits import Limits, is_fever
+from gateway.core.values import Personal, Value
 
 Place: TypeAlias = Literal["outdoors", "shelter", "indoors"]
 Site: TypeAlias = Literal["forehead", "wrist", "neck", "contact"]
@@ -27,8 +27,7 @@ NextStep: TypeAlias = Literal[
 """What the guard does next for one person."""
 
 
-@dataclass(frozen=True, slots=True)
-class Conditions:
+class Conditions(Value, frozen=True):
     """What is known around one reading, besides the sensor's own word."""
 
     place: Place = "outdoors"
@@ -46,15 +45,14 @@ class Conditions:
         return self.site in ("wrist", "neck")
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Value, frozen=True):
     """A stretch of samples that is over, boiled down to one raw value, or to why there is none."""
 
     device: str
     began_s: float
     ended_s: float
     outcome: Literal["ok", "NO_READING", "UNSTABLE", "SENSOR_FAULT"]
-    raw_centi_c: int | None = field(default=None, repr=False)
+    raw_centi_c: Personal[int | None] = None
     mad_centi_c: int = 0
     agreeing: int = 0
     """Samples in the plateau: k."""
@@ -64,14 +62,13 @@ class Window:
     flags: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Value, frozen=True):
     """A window judged under its conditions."""
 
     window: Window
     result: Result
-    estimate_centi_c: int | None = field(default=None, repr=False)
-    uncertainty_centi_c: int | None = field(default=None, repr=False)
+    estimate_centi_c: Personal[int | None] = None
+    uncertainty_centi_c: Personal[int | None] = None
     """U, k = 2."""
     ambient_centi_c: int | None = None
     site: Site = "forehead"
@@ -193,13 +190,12 @@ def _judge_contact(raw: int | None, limits: Limits) -> tuple[Result, int | None]
     return ("FEVER_CONFIRMED" if is_fever(raw, limits) else "CLEARED"), raw
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Value, frozen=True):
     """What a person's earlier reading is remembered by."""
 
     result: Result
     at_s: float
-    estimate_centi_c: int | None = field(default=None, repr=False)
+    estimate_centi_c: Personal[int | None] = None
     settled: bool = False
     contact: bool = False
 

@@ -5,6 +5,8 @@ Pure: `now` is the step's, and what falls due says when.
 
 from math import inf
 
+from msgspec.structs import replace
+
 from gateway.core.measuring import expire_loose, loose_due_s, set_aside, take_window
 from gateway.core.passage import (
     ASIDE_WAIT_S,
@@ -17,7 +19,6 @@ from gateway.core.passage import (
     linger,
 )
 from gateway.core.presence import end_passage, split, stamp
-from gateway.core.records import replace
 from gateway.core.screening import next_step
 from gateway.core.windows import flush
 from gateway.core.work import Work

@@ -7,7 +7,6 @@ samples that agree: neither the single maximum (a spike) nor the mean (a bad aim
     absent --present_samples--> open --absent_samples or window_s_max--> over --absence--> absent
 """
 
-from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median_high, median_low
 from typing import Final
@@ -15,6 +14,7 @@ from typing import Final
 from gateway.core.events import SampleTaken
 from gateway.core.limits import Limits
 from gateway.core.screening import Window
+from gateway.core.values import Value
 
 SAMPLES_MAX: Final = 256
 """A window holds at most this many, however fast the device is."""
@@ -22,8 +22,7 @@ DIES: Final = 13
 """How many points of the die's temperature are kept over `die_change_s`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Open:
+class Open(Value, frozen=True):
     """A window that is still being filled. Values stay out of the repr: it may be logged."""
 
     began_s: float
@@ -41,8 +40,7 @@ class Open:
         return f"Open(began_s={self.began_s}, accepted={len(self.accepted)})"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Meter:
+class Meter(Value, frozen=True):
     """One thermometer's line of samples, as far as the next window needs it."""
 
     device: str

@@ -5,11 +5,12 @@ Pure; the rules stand in passage.py.
 
 from math import inf
 
+from msgspec.structs import replace
+
 from gateway import contract
 from gateway.core.events import DeviceStateChanged, PresenceChanged
 from gateway.core.passage import ADOPT_S, RESUME_WAIT_S, Passage, felt
 from gateway.core.presence import end_passage, open_felt, stamp
-from gateway.core.records import replace
 from gateway.core.work import Work
 
 

@@ -5,9 +5,10 @@ it again; nothing of a `Work` outlives its step. Pure.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import inf
 from typing import Final, Literal, TypeAlias
+
+from msgspec.structs import replace
 
 from gateway import contract
 from gateway.contract import Clock
@@ -26,8 +27,8 @@ from gateway.core.events import (
 from gateway.core.instrument import HAND, UNCALIBRATED, Instrument
 from gateway.core.limits import Limits
 from gateway.core.passage import ALARMING, UNSEEN, How, LaneState, Last, Passage, Track, Witness
-from gateway.core.records import replace
 from gateway.core.screening import Reading, Window
+from gateway.core.values import Value
 from gateway.core.windows import Meter, is_stuck
 
 LOOSE_MAX: Final = 16
@@ -38,8 +39,7 @@ DeviceState: TypeAlias = Literal["ok", "silent", "faulty", "lost"]
 _PLATE_RANK: Final = {"none": 0, "unread": 1, "unsure": 2, "read": 3}
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(Value, frozen=True):
     """What is set, and where to find it."""
 
     limits: Limits
@@ -56,8 +56,7 @@ class Site:
     """Distance sensor -> the lanes in which it feels."""
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
+class Device(Value, frozen=True):
     """A device and the edge's last word on it; ok until told otherwise."""
 
     device: str
@@ -72,16 +71,14 @@ class Device:
     """A thermometer's calibration, as the shell has told it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Faces:
+class Faces(Value, frozen=True):
     """What an array saw lately: moments, and how many faces."""
 
     device: str
     seen: tuple[tuple[float, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Loose:
+class Loose(Value, frozen=True):
     """A reading that is nobody's, until the guard's tap or its time."""
 
     number: int
@@ -99,8 +96,7 @@ class Loose:
         return self.number in passage.doubts and result != "NORMAL"
 
 
-@dataclass(frozen=True, slots=True)
-class Desk:
+class Desk(Value, frozen=True):
     """Everything that is of no single lane."""
 
     loose: tuple[Loose, ...] = ()
@@ -121,8 +117,7 @@ class Desk:
     tally: Tally = NOTHING_YET
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
+class Gate(Value, frozen=True):
     """All that a gate knows at one moment."""
 
     site: Site
@@ -133,8 +128,7 @@ class Gate:
     """When something falls due, apart from open windows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Value, frozen=True):
     """What is now so, what to do about it in this order, and when to wake."""
 
     gate: Gate

@@ -1,7 +1,9 @@
 """Planted bugs: each swaps one real function for a natural mistake; the checker must catch it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from central import ledger, spans
 from gateway.core import passage, screening

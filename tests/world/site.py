@@ -10,12 +10,13 @@ import contextlib
 import pickle
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from central import backup
 from central.ledger import Ledger, Parcel
@@ -417,7 +418,7 @@ class Watch:
         more("tracks of a lane", max(len(lane.tracks) for lane in gate.lanes))
         more("passages aside in a lane", max(len(lane.aside) for lane in gate.lanes))
         self.weighed += 1
-        if self.weighed % 16 == 0:
+        if self.weighed % 64 == 0:
             more("bytes of a gate's state", len(pickle.dumps(gate)))
 
     def _more(self, what: str, size: int) -> None:
