@@ -19,6 +19,9 @@ from training.weather import weather
 SIDE: Final = 192
 STRIDE: Final = 8
 STEP: Final = 16.0
+TILTED: Final = 0.25
+"""The share of cameras that hang askew; the vehicles of as many stand far aside."""
+TILT_MAX: Final = np.pi / 5
 Corners = NDArray[np.float32]
 
 
@@ -81,7 +84,9 @@ class Street:
         rng = self.rng
         across = wide * rng.uniform(1.05, 1.4)
         half = np.array((across, max(high * rng.uniform(0.9, 1.1), across / max(flat, 1.4) * 0.95)))
-        turn, shear = rng.normal(0, 0.12), rng.normal(0, 0.12)
+        steep = 2.5 if rng.random() < TILTED else 1.0
+        half[0] *= rng.uniform(0.55, 1.0) if steep > 1 else 1.0  # Seen from aside it is narrower.
+        turn, shear = rng.normal(0, 0.12 * steep), rng.normal(0, 0.12 * steep)
         away = np.array(((-1, -1), (1, -1), (1, 1), (-1, 1))) * half / 2
         away = away @ np.array(((1, turn), (-turn, 1))) @ np.array(((1, shear), (0, 1)))
         return np.asarray(middle + away + rng.normal(0, 0.02 * high, (4, 2)), np.float32)
@@ -106,6 +111,11 @@ class Street:
         if rng.random() < 0.15:
             # Stretched: other lenses, other sides.
             turn[0] *= np.float32(rng.uniform(0.8, 1.25))
+        if rng.random() < TILTED:
+            angle, middle = rng.uniform(-TILT_MAX, TILT_MAX), np.array((SIDE, SIDE)) / 2
+            tilt = np.array(((np.cos(angle), -np.sin(angle)), (np.sin(angle), np.cos(angle))))
+            turn = np.column_stack((tilt @ turn[:, :2], tilt @ (turn[:, 2] - middle) + middle))
+            turn = turn.astype(np.float32)
         if share < 0.7:
             picture = np.asarray(cv2.blur(picture, (2, 2) if share > 0.4 else (3, 3)), np.uint8)
         square = self.ground()

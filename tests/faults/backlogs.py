@@ -30,7 +30,7 @@ PASSAGES_A_DAY = 625
 DAYS = 7
 HOURS = (1, 0, 0, 0, 1, 3, 8, 12, 9, 5, 4, 5, 6, 5, 4, 5, 7, 11, 12, 8, 5, 4, 3, 2)
 """The weight of each hour of a day."""
-OLDER = "92958f8"
+OLDER = "1f774ac"
 """An earlier state of this repository, from which an upgrade is made where the history has it."""
 
 

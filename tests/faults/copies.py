@@ -161,11 +161,16 @@ def _restore(run, which):
     run.look()
     central.kill()
     run.go_on(0.0, 1.0)
+    _restored(central, which)
+    central.start()
+
+
+def _restored(central, which=0):
+    """Put a backup in the ledger's place; what is newer is gone with it."""
     backups = central.backups()
     central.restore(backups[which])
     for newer in backups[which:][1:]:
         newer.unlink()
-    central.start()
 
 
 @fault("central restored, a gate cut off", needs=(wires.obstacle,), wired=1, keeps=True)
@@ -202,10 +207,7 @@ def central_restored_after_pruning(run):
         run.go_on(1.0)
         run.look()
     central.kill()
-    backups = central.backups()
-    central.restore(backups[0])
-    for newer in backups[1:]:
-        newer.unlink()
+    _restored(central)
     held = min(len(run.held_by(gate)) for gate in run.site.gates)
     run.notes["entries deleted at gates"] = len(run.recorded.rows) - sum(
         len(run.held_by(gate)) for gate in run.site.gates
@@ -260,7 +262,7 @@ def all_restored(run):
     central.kill()
     run.site.broker.kill()
     run.gate.kill()
-    central.restore(central.backups()[0])
+    _restored(central)
     run.site.broker.start()
     run.gate.start()
     run.go_on(0.0, 2.0)

@@ -125,9 +125,10 @@ class Held:
                     "SELECT id, compound, gate, before FROM stream WHERE top > 0"
                 )
             }
-            self.torn = db.execute(
-                "SELECT compound, gate, before, before_last FROM stream WHERE salvaged"
-            ).fetchall()
+            # An earlier central's ledger knows nothing of broken journals.
+            tells = any(row[1] == "salvaged" for row in db.execute("PRAGMA table_info(stream)"))
+            torn = "SELECT compound, gate, before, before_last FROM stream WHERE salvaged"
+            self.torn = db.execute(torn).fetchall() if tells else []
             self.troubles = Counter(
                 what for (what,) in db.execute("SELECT what FROM trouble").fetchall()
             )

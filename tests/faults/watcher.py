@@ -18,7 +18,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from gateway import contract
-from tests.faults.site import HEALTH_S, HEARD_S
+from tests.faults.site import HEALTH_S, HEARD_S, UP_S
 
 SLACK_MS = 2500
 """A busy machine's: a loop that turns late, a message that waits."""
@@ -52,10 +52,12 @@ class Watcher:
         self.entries = []
         """What was seen of the gates' entries on the wire, once that is listened to."""
         self._told = {}
+        self._granted = set()
         self.changed = threading.Condition()
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
         self._client.on_connect = self._connected
         self._client.on_message = self._heard
+        self._client.on_subscribe = self._subscribed
         self._client.reconnect_delay_set(1, 1)
         self._client.connect_async("127.0.0.1", port)
         self._client.loop_start()
@@ -65,9 +67,17 @@ class Watcher:
         self._client.loop_stop()
 
     def listen_to_entries(self):
-        """Witness what gates send, too: for a file that can no longer be read as it grows."""
-        for word in ("entries", "alert"):
-            self._client.subscribe(f"gatepost/v1/gate/+/+/{word}", qos=1)
+        """Witness what gates send from now on, too: for a file that cannot be read as it grows."""
+        words = [(f"gatepost/v1/gate/+/+/{word}", 1) for word in ("entries", "alert")]
+        _, asked = self._client.subscribe(words)
+        with self.changed:
+            heard = self.changed.wait_for(lambda: asked in self._granted, UP_S)
+        assert heard, "the broker does not grant what is subscribed to"
+
+    def _subscribed(self, _, __, asked, *___):
+        with self.changed:
+            self._granted.add(asked)
+            self.changed.notify_all()
 
     def _connected(self, client, *_):
         client.subscribe(
