@@ -418,7 +418,7 @@ class Watch:
         more("tracks of a lane", max(len(lane.tracks) for lane in gate.lanes))
         more("passages aside in a lane", max(len(lane.aside) for lane in gate.lanes))
         self.weighed += 1
-        if self.weighed % 64 == 0:
+        if self.weighed % 16 == 0:
             more("bytes of a gate's state", len(pickle.dumps(gate)))
 
     def _more(self, what: str, size: int) -> None:
