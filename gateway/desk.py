@@ -116,7 +116,7 @@ class Desk:
     def shrink(self, bytes_max: int) -> int:
         """Delete the oldest notes, a portion at a time, while they occupy more than that."""
         with contextlib.suppress(sqlite3.Error):  # As in `_delete`.
-            if journal_file.bytes_used(self._connection) > bytes_max:
+            if self._connection.execute(journal_file.BYTES_USED).fetchone()[0] > bytes_max:
                 oldest = "SELECT ref FROM note ORDER BY at_ms, ref LIMIT ?"
                 return self._delete(f"DELETE FROM note WHERE ref IN ({oldest})", SHRUNK)  # noqa: S608
         return 0

@@ -14,6 +14,11 @@ from gateway.errors import JournalUnwritable
 MEMORY: Final = ":memory:"
 RESERVE_BYTES: Final = 4 * 2**20
 """SQLite cannot even delete on a full disk: this much is kept to be given up."""
+BYTES_USED: Final = (
+    "SELECT (page_count - freelist_count) * page_size"
+    " FROM pragma_page_count, pragma_freelist_count, pragma_page_size"
+)
+"""Asks for the bytes that a database's rows occupy, free pages of its file not counted."""
 
 _BROKEN: Final = {"SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT"}
 _NO_TEXT: Final = "Could not decode to UTF-8"
@@ -86,15 +91,6 @@ def prepare(connection: sqlite3.Connection) -> None:
     ):
         connection.execute(f"PRAGMA {pragma}").fetchall()
     migrations.apply(Database(connection))
-
-
-def bytes_used(connection: sqlite3.Connection) -> int:
-    """Give the bytes that a database's rows occupy, free pages of its file not counted."""
-    pages, free, size = (
-        connection.execute(f"PRAGMA {word}").fetchall()[0][0]
-        for word in ("page_count", "freelist_count", "page_size")
-    )
-    return int((pages - free) * size)
 
 
 def keep_reserve(path: Path, size: int = RESERVE_BYTES) -> bool:

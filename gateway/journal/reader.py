@@ -126,10 +126,7 @@ class Reader:
 
     def bytes_used(self) -> int:
         """Give the bytes that entries occupy, free pages of the file not counted."""
-        try:
-            return journal_file.bytes_used(self._connection)
-        except sqlite3.Error as error:
-            raise journal_file.unwritable(error, self.path) from error
+        return int(self._read(journal_file.BYTES_USED)[0][0])
 
     def verify(self) -> Verified:
         """Check every hash of every stream that is held."""
