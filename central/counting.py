@@ -110,6 +110,8 @@ class Counting:
             case contract.Started():
                 yield from self._passages_of(entry.stream)
             case contract.ClockJumped():
+                if not entry.stream.boot:
+                    yield from self._passages_of(entry.stream, adrift_only=True)
                 for stream in self._streams.of_boot(entry.body.boot):
                     yield from self._passages_of(stream, adrift_only=True)
             case contract.Voided():
@@ -202,6 +204,7 @@ class Counting:
                         (entry.body.boot, key_of(entry.stream.number, entry.seq), *jump),
                     )
                     self._jumps.pop(entry.body.boot, None)
+                    self._learn_boot(entry.stream, entry.body.boot)
                 case contract.Voided():
                     if target := ref_or_none(entry.body.entry):
                         self._voided.add(target)
@@ -217,6 +220,15 @@ class Counting:
             (body.compound, body.gate, body.boot, body.version, body.before,
              body.before_last if body.before else None, body.salvaged, stream.number),
         )  # fmt: skip
+
+    def _learn_boot(self, stream: Stream, boot: str) -> None:
+        """Take a boot from a `clock` where the gate does not hold the stream's `started` any more.
+
+        A stream is one start of a gateway, and so lies within one boot.
+        """
+        if not stream.boot:
+            stream.boot = boot
+            self._db.execute("UPDATE stream SET boot = ? WHERE no = ?", (boot, stream.number))
 
     def _join(self, touched: Mapping[int, Sequence[Understood]]) -> None:
         for key, entries in touched.items():

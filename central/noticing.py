@@ -86,7 +86,7 @@ class Noticing:
         """Note a gate whose journal begins a second time: the first one is gone."""
         (begun,) = self._db.execute(
             "SELECT count(*) FROM stream WHERE compound = ? AND gate = ? AND before IS NULL"
-            " AND boot IS NOT NULL AND NOT salvaged",
+            " AND version IS NOT NULL AND NOT salvaged",
             stream.place,
         ).fetchone()
         if begun > 1:

@@ -167,7 +167,7 @@ def _unsure(db: sqlite3.Connection) -> Mapping[Place, int]:
     ):
         found[compound, gate] = torn
     for compound, gate, begun in db.execute(
-        "SELECT compound, gate, count(*) FROM stream WHERE before IS NULL AND boot IS NOT NULL"
+        "SELECT compound, gate, count(*) FROM stream WHERE before IS NULL AND version IS NOT NULL"
         " AND NOT salvaged GROUP BY compound, gate"
     ):
         found[compound, gate] += begun - 1

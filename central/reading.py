@@ -70,6 +70,7 @@ def recount(db: sqlite3.Connection, calendar: Calendar) -> dict[Bucket, Counts]:
     jumps: dict[str, list[Jump]] = defaultdict(list)
     voided: set[Ref] = set()
     starts: dict[str, contract.Started] = {}
+    boots: dict[str, str] = {}
     topics = {row["id"]: (row["compound"], row["gate"]) for row in streams.values()}
     for row in db.execute("SELECT key, v, kind, open FROM entry WHERE understood = 1"):
         number, seq = read_key(row["key"])
@@ -85,8 +86,10 @@ def recount(db: sqlite3.Connection, calendar: Calendar) -> dict[Bucket, Counts]:
             facts[passage] = aggregate.join(facts[passage], passage[0], stream, seq, body)
         elif isinstance(body, contract.Started):
             starts[stream] = body
+            boots[stream] = body.boot
         elif isinstance(body, contract.ClockJumped):
             jumps[body.boot].append(Jump(body.mono_ms, body.jump_ms, body.clock))
+            boots.setdefault(stream, body.boot)
         elif isinstance(body, contract.Voided):
             voided.update(filter(None, [ref_or_none(body.entry)]))
     result: dict[Bucket, Counts] = {}
@@ -96,8 +99,8 @@ def recount(db: sqlite3.Connection, calendar: Calendar) -> dict[Bucket, Counts]:
             continue
         start = starts.get(ref[0])
         place = (start.compound, start.gate) if start else topics[ref[0]]
-        boot = jumps[start.boot] if start else []
-        at_ms = aggregate.mended(opened.at_ms, opened.mono_ms, opened.clock, boot)
+        clocks = jumps[boots[ref[0]]] if ref[0] in boots else []
+        at_ms = aggregate.mended(opened.at_ms, opened.mono_ms, opened.clock, clocks)
         bucket = (*place, *calendar.hour_of(at_ms))
         added = aggregate.contribution(ref, known, voided)
         result[bucket] = aggregate.plus(result.get(bucket, NONE), added)

@@ -373,6 +373,10 @@ class Uplink:
 
     def _hello(self, now: float) -> Iterator[Out]:
         self._hello_at = None
+        if self._central == "away":
+            # Its word of leaving may be the last that comes of it: nothing is held back for that
+            # any more. Where all is safe nobody owes an answer, and nothing would wake it.
+            self._central, self._silent = "unknown", True
         self._refresh()
         self._losses_told = self._journal.lost()
         held = [h for h in self._journal.held() if h.last > self._courses[h.stream].safe]

@@ -473,6 +473,24 @@ def test_a_clock_entry_that_comes_first_mends_what_comes_later(ledger):
     assert ledger.figures("2020-02-11").vehicles_in == 1
 
 
+@pytest.mark.parametrize("order", [1, -1], ids=["in order", "backwards"])
+def test_a_clock_entry_tells_its_streams_boot_where_the_start_is_no_longer_held(ledger, order):
+    """Central lost everything, and the gate has given up the first entries of its stream."""
+    gate = Stream(clock="unset")
+    gate.at_ms = 5_000
+    gate.passage()
+    gate.clock, gate.at_ms = "ntp", T0
+    gate.put(contract.ClockJumped, boot="boot-1", jump_ms=T0 - 5_000, was="unset")
+    for entry in gate.entries[1:][::order]:
+        take(ledger, gate, [entry])
+    assert ledger.figures("unknown") == contract.Figures()
+    assert ledger.figures("2020-02-11").vehicles_in == 1
+    assert ledger.recount() == ledger.counters()
+    take(ledger, gate)
+    assert ledger.recount() == ledger.counters()
+    assert ledger.figures("2020-02-11").vehicles_in == 1
+
+
 def test_late_entries_raise_a_closed_days_revision(ledger):
     gate = Stream()
     gate.passage()

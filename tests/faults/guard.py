@@ -94,7 +94,7 @@ class Guard:
             try:
                 self._passage()
             except (OSError, http.client.HTTPException):
-                self._page = self._token = None
+                self._forget()
                 self._ended.wait(0.1)
             self._ended.wait(self._dice.expovariate(1 / self.every_s) if self.every_s else 0)
         self._forget()
@@ -126,7 +126,8 @@ class Guard:
         self._forget()
         self._page = http.client.HTTPConnection("127.0.0.1", self.gate.port, timeout=10)
         self._page.request("GET", "/")
-        text = self._page.getresponse().read().decode()
+        with self._page.getresponse() as answer:
+            text = answer.read().decode()
         self._token = re.search(r'data-token="([^"]+)"', text)[1]
 
     def _touch(self, name, **fields):
@@ -136,8 +137,8 @@ class Guard:
             "Content-Type": "application/json",
         }  # fmt: skip
         self._page.request("POST", "/touch", json.dumps({"touch": name, **fields}), headers)
-        answer = self._page.getresponse()
-        body = answer.read()
+        with self._page.getresponse() as answer:
+            body = answer.read()
         if answer.status != 204:
             raise http.client.HTTPException(f"{answer.status}: {body!r}")
 

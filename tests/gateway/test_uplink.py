@@ -288,6 +288,23 @@ def test_a_central_that_takes_leave_gets_no_entries_but_alerts():
     assert words(link.due(50.5)) == ["hello"]
 
 
+def test_a_central_whose_return_nobody_told_of_is_found_by_the_next_entry():
+    """All was safe when it left, so the hello asked nothing; its word online never arrived."""
+    journal = open_journal()
+    fill(journal, 4)
+    link = told([], journal)
+    link.heard(*ack(journal.stream, 5, safe=5), 0.2)
+    link.heard(*central(online=False), 0.3)
+    now = link.wake_at
+    assert words(link.due(now)) == ["hello"]
+    assert link.link == "central_away"
+    link.recorded(journal.append([opened(9)], stamp(9)), now + 1)
+    assert words(link.due(now + 1)) == ["entries"]
+    assert link.wake_at is not None
+    link.heard(*ack(journal.stream, 6, safe=5), now + 2)
+    assert link.link == "up"
+
+
 def test_alerts_overtake_byte_for_byte_and_are_sent_again_in_order():
     journal = open_journal()
     entries = fill(journal, 30)

@@ -130,7 +130,11 @@ class House(Mortal):
         self._site.sessions += 1
         session = broker.centre_session = self._site.sessions
         self.connected = True
-        self.centre._take(LinkChanged(True, "connected"), self)
+        try:
+            self.centre._take(LinkChanged(True, "connected"), self)
+        except Crash:
+            self._gone()
+            return
         for topic, payload in list(broker.retained.items()):
             self.hear(topic, payload, session, retained=True)
 

@@ -428,11 +428,15 @@ class Checker:
                 "SELECT compound, gate FROM trouble WHERE what IN ('torn', 'anew')"
             )
         }
-        for name, stream in self.streams.items():
+        begun: set[tuple[str, str]] = set()
+        """Gates of which a later start is LOST itself, and with it what came before."""
+        for name, stream in reversed(self.streams.items()):
             gone = full(len(stream.rows)) & ~self.shadow.get(name, 0) & ~lost.get(name, 0)
             gone &= ~self._somewhere(name) & ~self.promised.get(name, 0)
-            if gone and stream.place not in unsure | self.forked:
+            if gone and stream.place not in unsure | self.forked | begun:
                 self.fail(2, f"{name[:6]}/{numbers(gone)} is gone and nobody says so")
+            if lost.get(name, 0) & full(1):
+                begun.add(stream.place)
 
     def _once(self) -> None:
         """One thing that happened is one entry."""

@@ -33,7 +33,7 @@ from tests.storm import gate, nemesis, traffic
 from tests.storm.broker import Broker
 from tests.storm.centre import House
 from tests.storm.checker import MESSAGE_BYTES_MAX, Checker
-from tests.storm.disk import Card, Engine, Os
+from tests.storm.disk import Card, Crash, Engine, Os
 from tests.storm.gate import Box
 from tests.storm.nemesis import Action
 from tests.world.clockwork import Clockwork
@@ -285,7 +285,7 @@ def run_day(plan: Plan) -> Outcome:
             _lay(site)
             try:
                 site.live()
-            except Exception as error:  # noqa: BLE001 - whatever the product dies of breaks a law.
+            except (Exception, Crash) as error:  # noqa: BLE001 - whatever it dies of breaks a law.
                 site.checker.fail(6, f"died of {_said(error)}")
             for box in site.boxes:
                 if box.loop is not None:

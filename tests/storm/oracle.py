@@ -49,6 +49,8 @@ def count(checker: Any) -> dict[Any, Counter[str]]:
     facts: dict[str, list[tuple[str, int, str, Any, Row]]] = defaultdict(list)
     voided: set[str] = set()
     clocks: dict[tuple[Any, str], list[tuple[int, int, str]]] = defaultdict(list)
+    of_known_boot: set[str] = set()
+    """Streams of which an entry that is held names the boot: a gate may have given up the first."""
     for name, stream in checker.streams.items():
         held = checker.shadow.get(name, 0)
         for seq, row in enumerate(stream.rows, 1):
@@ -56,6 +58,8 @@ def count(checker: Any) -> dict[Any, Counter[str]]:
                 continue
             kind = SECOND.get(row.entry.kind, row.entry.kind)
             body = json.loads(bytes(row.entry.open))
+            if "boot" in body:
+                of_known_boot.add(name)
             if kind == "voided":
                 voided.add(body["entry"])
             elif kind == "clock":
@@ -72,7 +76,8 @@ def count(checker: Any) -> dict[Any, Counter[str]]:
         if not opened or ref in voided:
             continue
         stream = checker.streams[opened[0][2]]
-        day = _day(checker, opened[0], clocks[stream.place, stream.boot])
+        known = opened[0][2] in of_known_boot
+        day = _day(checker, opened[0], clocks[stream.place, stream.boot] if known else [])
         totals[(*stream.place, day)].update(_columns(ref, found, voided))
     return totals
 

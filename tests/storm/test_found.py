@@ -47,3 +47,24 @@ def test_a_journal_that_goes_on_being_called_broken_is_made_anew():
     done = run_day(Plan(1_000_199, only=(Action(8.76 * HOUR, "torn file", 7, "only said"),)))
     assert not done.broken
     assert done.figures["entries LOST"] == 0
+
+
+def test_a_day_is_known_by_a_clock_entry_where_its_streams_start_is_gone():
+    """An emptied centre is told all that a gate still holds: its first entries it has given up."""
+    done = run_day(
+        Plan(
+            1_000_923,
+            only=(
+                Action(5.27 * HOUR, "power cut", 5, "late", 0.85 * HOUR),
+                Action(16.17 * HOUR, "centre emptied", -1, "and all backups", 60.0),
+            ),
+        )
+    )
+    assert not done.broken
+    assert done.figures["entries LOST"] > 0
+
+
+def test_a_return_that_was_never_told_of_does_not_leave_a_gate_waiting():
+    """All was safe when central left, and the word that it was back was lost on the way."""
+    done = run_day(Plan(1_000_766))
+    assert not done.broken
