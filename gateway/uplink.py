@@ -351,8 +351,11 @@ class Uplink:
     @property
     def _overdue_at(self) -> float | None:
         """When patience ends: a word on one stream makes up for none on another."""
-        moments = [self._away_until, *(course.overdue_at for course in self._courses.values())]
-        return min((moment for moment in moments if moment is not None), default=None)
+        earliest = self._away_until
+        for course in self._courses.values():
+            if course.overdue_at is not None and (earliest is None or course.overdue_at < earliest):
+                earliest = course.overdue_at
+        return earliest
 
     def _wait(self, now: float, risen: Collection[str] = ()) -> None:
         """Give central a while for each stream that it owes a word on, anew for what came on."""

@@ -216,7 +216,7 @@ BUGS: Final = (
         "_overflow",
         _ring_without_end,
         "the bound is 60",
-        (Action(HOUR, "disk", 3, "readonly", 18 * HOUR),),
+        (Action(HOUR, "disk", 3, "readonly", 11 * HOUR),),
     ),
     Bug(
         "what is not understood is dropped",
