@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.plates import find, locate
+from gateway.plates import askew, find, locate
 from gateway.plates.decode import presence
 from gateway.plates.heap import give_back
 from gateway.plates.look import TWO, Look, decoded, joined, look, look_again
@@ -24,6 +24,7 @@ from gateway.plates.picture import (
     box_of,
     cut_out,
     is_crop,
+    mapped,
     widened,
     within,
 )  # fmt: skip
@@ -41,8 +42,12 @@ WEAK: Final = 0.5
 """A best reading below this makes the reader try the slower ways too."""
 DOUBTFUL: Final = 0.1
 """Where the detector is at least so sure is looked at when nothing else reads well."""
+NEAR: Final = 0.5
+"""How much smaller the picture is that very near plates are looked for in."""
 FAR: Final = 2.0
-"""How much larger the picture is that far plates are looked for in."""
+"""How much larger, for far ones."""
+LEVEL: Final = 0.7
+"""How sure the detector must be of what only lies level in another view."""
 SPARE: Final = 3
 """So many doubtful places, then so many of OpenCV's own search, are read at most."""
 SPARE_CONFIDENCE: Final = 0.4
@@ -96,20 +101,37 @@ class NetReader:
         clear = [corners for chance, corners in found if chance >= line]
         plates = [] if bare is None else [bare]
         plates += self._read_each(picture, clear, 0.0)
-        if not any(each.confidence >= WEAK for each in plates):
+        if not _reads_well(plates):
             give_back()
             doubtful = [corners for _, corners in found[len(clear) :]]
             plates += self._read_each(picture, doubtful[:SPARE], SPARE_CONFIDENCE)
+        if bare is None and not _reads_well(plates):
+            plates += self._at(picture, line, round(NEAR * side))
         if not any(each.text for each in plates):
-            # Small and far: looked for again in a larger picture, only when nothing was near.
-            far = find.found(self._models.finder, picture, line, round(FAR * side))
+            plates += self._at(picture, line, round(FAR * side))
             give_back()
-            places = [corners for _, corners in far]
-            plates += self._read_each(picture, places, SPARE_CONFIDENCE)
+        if bare is None and not _reads_well(plates):
+            plates += self._askew(picture, side)
         if not any(each.text for each in plates):
             spare = locate.candidates(picture, SPARE)
             plates += self._read_each(picture, spare, SPARE_CONFIDENCE)
         return _distinct(plates)
+
+    def _at(self, picture: Picture, line: float, side: int) -> list[Plate]:
+        """Look for plates with the picture in another size."""
+        found = find.found(self._models.finder, picture, line, side)
+        return self._read_each(picture, [corners for _, corners in found], SPARE_CONFIDENCE)
+
+    def _askew(self, picture: Picture, side: int) -> list[Plate]:
+        """Look for plates that lie askew, until one is read."""
+        plates: list[Plate] = []
+        for view, back in askew.views(picture):
+            found = find.found(self._models.finder, view, LEVEL, side)
+            places = [mapped(corners, back) for _, corners in found]
+            plates += self._read_each(picture, places, SPARE_CONFIDENCE)
+            if _reads_well(plates):
+                break
+        return plates
 
     def _read_each(
         self, picture: Picture, places: Sequence[Corners], confidence_min: float
@@ -150,6 +172,10 @@ def placed(plate: Plate, back: float, offset: tuple[int, int], shape: tuple[int,
     corners = np.array(plate.corners, np.float32) * back + np.array(offset, np.float32)
     box = box_of(np.asarray(corners, np.float32), shape)
     return replace(plate, box=box, corners=tuple((float(x), float(y)) for x, y in corners))
+
+
+def _reads_well(plates: list[Plate]) -> bool:
+    return any(each.confidence >= WEAK for each in plates)
 
 
 def _distinct(plates: list[Plate]) -> list[Plate]:

@@ -152,7 +152,8 @@ class RtspCamera:
         while not self.ended.is_set():
             try:
                 self.talk, _ = self.listener.accept()
-                self._converse(self.talk)
+                with self.talk:  # A camera may hang up, and call again.
+                    self._converse(self.talk)
             except OSError:
                 continue
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from demo.children import free_port
 from drivers import streams
 from drivers.cameras import Fault, Frame, open_camera
 from drivers.errors import SourceRefused
@@ -135,9 +136,8 @@ def test_a_camera_that_is_asked_seldom_has_not_stalled_in_between(server, opened
     assert camera.newest() is Fault.STALE
 
 
-def test_a_camera_that_is_not_there_is_said_and_found_when_it_comes(opened, server):
-    port = server.port
-    server.close()
+def test_a_camera_that_is_not_there_is_said_and_found_when_it_comes(opened):
+    port = free_port()  # It is nobody's while no camera listens.
     camera = opened(f"http://127.0.0.1:{port}/stream")
     until(camera, is_fault(Fault.UNREACHABLE))
     again = HttpCamera(port)

@@ -298,7 +298,8 @@ def is_well(base):
         with urllib.request.urlopen(f"{base}/healthz", timeout=30):
             return True
     except urllib.error.HTTPError as error:
-        return error.code != 503
+        with error:
+            return error.code != 503
 
 
 def test_its_pages(central, client):

@@ -26,7 +26,7 @@ def run(*arguments: object):
 def test_a_line_is_captured_and_plays_the_same(name, tmp_path):
     out, driver = tmp_path / "line.capture", declared(name, Thermometer)
     with Terminal(f"sim://{name}?object=36.5&ambient=21&wobble=60&rate_hz=50") as terminal:
-        done = run(name, terminal.path, "--out", out, "--seconds", "1.5")
+        done = run(name, terminal.path, "--out", out, "--seconds", "3.5")  # It may stall for two.
     assert done.exit_code == 0, done.output
     chunks = read_capture(out.read_text())
     assert any(chunk.is_sent for chunk in chunks) == bool(driver.polls)

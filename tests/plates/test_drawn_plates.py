@@ -47,6 +47,46 @@ def test_a_gate_s_scenes_are_read(reader, kind):
     assert right >= 10
 
 
+ASKEW = {
+    "it climbs": ((1, 0), (-0.85, 1)), "it falls": ((1, 0), (0.85, 1)),
+    "turned left": ((0.77, 0.64), (-0.64, 0.77)), "turned right": ((0.77, -0.64), (0.64, 0.77)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", ASKEW)
+def test_plates_that_lie_askew_are_read(reader, how):
+    rng = np.random.default_rng(2031)
+    right = 0
+    for number in range(6):
+        text, _ = random_plate(rng, "blue")
+        scene = askew(draw_scene(text, "blue", rng, ground=number), ASKEW[how])
+        plates = reader.read(scene)
+        right += bool(plates) and plates[0].text == text
+    assert right >= 4, right
+
+
+def askew(scene, matrix):
+    """Turn or slant a scene, all of it still in the picture."""
+    height, width = scene.shape[:2]
+    sides = np.array(((0, 0), (width, 0), (width, height), (0, height))) @ np.array(matrix).T
+    there = np.column_stack([matrix, -sides.min(axis=0)])
+    size = np.ceil(np.ptp(sides, axis=0)).astype(int)
+    return cv2.warpAffine(scene, there, [int(side) for side in size], borderValue=(90, 90, 90))
+
+
+def test_a_plate_that_fills_the_picture_is_read(reader):
+    rng = np.random.default_rng(2032)
+    right = 0
+    for number in range(6):
+        text, _ = random_plate(rng, "blue")
+        scene = draw_scene(text, "blue", rng, ground=number)
+        (x, y, wide, high) = reader.read(scene)[0].box
+        near = scene[max(0, y - high) : y + 2 * high, max(0, x - wide // 2) : x + wide * 3 // 2]
+        plates = reader.read(cv2.resize(near, (1200, 1200 * near.shape[0] // near.shape[1])))
+        right += bool(plates) and plates[0].text == text
+    assert right >= 5
+
+
 @pytest.mark.parametrize("traveller", ["vehicle", "bicycle", "person"])
 def test_where_no_plate_is_none_is_read(reader, traveller):
     rng = np.random.default_rng(2028)
