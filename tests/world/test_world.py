@@ -11,7 +11,7 @@ from tests.world.run import Total, main
 from tests.world.truth import TruthLog
 from tests.world.world import Outcome, Plan, run_world
 
-SLICES = 16
+SLICES = 24
 """Short enough that the last one does not leave the other cores with nothing to do."""
 
 
