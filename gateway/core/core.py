@@ -128,7 +128,7 @@ def step(gate: Gate, event: Event, now: float) -> Step:
     if type(event) is SampleTaken:
         return _take_sample(gate, event, now)
     work = Work(gate, now)
-    expire(work)
+    expire(work, gate.wake_s)
     _handle(work, event)
     return _done(work)
 
@@ -151,7 +151,7 @@ def _take_sample(gate: Gate, sample: SampleTaken, now: float) -> Step:
         _take_window(work, window)
         expire(work)
     else:
-        expire(work)
+        expire(work, gate.wake_s)
         if window is not None:
             _take_window(work, window)
     if work.desk.stuck or is_stuck(meter, site.limits):

@@ -24,8 +24,12 @@ from gateway.core.windows import flush
 from gateway.core.work import Work
 
 
-def expire(work: Work) -> None:
-    """Do what has fallen due: silent windows, vehicles that left, waits that are over."""
+def expire(work: Work, due_s: float = -inf) -> None:
+    """Do what has fallen due: silent windows, vehicles that left, waits that are over.
+
+    But for windows nothing falls due before `due_s`, the gate's own `wake_s` where nothing has
+    changed yet: most steps need not look.
+    """
     now = work.now
     for index, meter in enumerate(work.meters):
         if meter.open is not None and now - meter.last_s > work.limits.sample_gap_s:
@@ -33,6 +37,9 @@ def expire(work: Work) -> None:
             work.meters[index] = after
             if window is not None:
                 take_window(work, window)
+                due_s = -inf
+    if now < due_s:
+        return
     for i in range(len(work.lanes)):
         _expire_lane(work, i)
     expire_loose(work)
@@ -40,7 +47,7 @@ def expire(work: Work) -> None:
 
 def _expire_lane(work: Work, i: int) -> None:
     state, now = work.lanes[i], work.now
-    if due_s(state) > now:
+    if lane_due_s(state) > now:
         return
     passage = state.passage
     if passage is not None and _passage_due_s(state, passage) <= now:
@@ -77,7 +84,7 @@ def _must_wait(work: Work, passage: Passage) -> bool:
     return not steps.isdisjoint({"shelter", "wait", "contact", "handover"})
 
 
-def due_s(state: LaneState) -> float:
+def lane_due_s(state: LaneState) -> float:
     """Say when something of this lane falls due."""
     soonest = inf
     if state.passage is not None:
@@ -109,5 +116,5 @@ def _passage_due_s(state: LaneState, passage: Passage) -> float:
 
 def wake_s(work: Work) -> float:
     """Say when the gate, apart from its open windows, wants to be woken."""
-    soonest = min((due_s(state) for state in work.lanes), default=inf)
+    soonest = min((lane_due_s(state) for state in work.lanes), default=inf)
     return min(soonest, loose_due_s(work))
