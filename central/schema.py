@@ -20,7 +20,7 @@ CREATE TABLE stream (
     id TEXT NOT NULL UNIQUE,
     compound TEXT NOT NULL,
     gate TEXT NOT NULL,
-    boot TEXT,                          -- from `started`; NULL until it came
+    boot TEXT,                          -- from `started` or a `clock`; NULL until one came
     version TEXT,
     before TEXT,
     before_last INTEGER,

@@ -15,8 +15,8 @@ from gateway.plates.picture import Corners, Picture, mapped
 
 GREY: Final = (127, 127, 127)
 CLIMB: Final = 0.5
-"""How much a line climbs that is made level: by half its length. Lines from 15 to 45 degrees on
-either side of it are found, too."""
+"""How much a line climbs that is made level: by half its length. One that climbs by 45 degrees is
+level enough then, too."""
 TURN_RAD: Final = np.deg2rad(30.0)
 _SLANTED: Final = tuple(np.array(((1.0, 0.0), (by, 1.0))) for by in (CLIMB, -CLIMB))
 _TURNED: Final = tuple(
