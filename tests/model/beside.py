@@ -16,6 +16,8 @@ EVERYTHING = Budget(
     backups=4, centre_crashes=1, restores_newest=1, restores_older=1, emptied=1, ledger_gone=1,
     wipes=1,
 )  # fmt: skip
+STEPS = 60
+"""How far model and code go beside each other in the tests."""
 
 
 class PartedError(AssertionError):

@@ -6,15 +6,13 @@ there.
 
 import pytest
 
-from tests.model.beside import PartedError, Walk
+from tests.model.beside import STEPS, PartedError, Walk
 from tests.model.checker import walk
 from tests.model.spaces import MUTANTS, SMALL, site_of
 from tests.model.telling import told
 
 STATES_MIN = {"cloned card": 5_000, "restored from an older backup": 5_000}
 """A space that shrinks to nothing proves nothing."""
-STEPS = 60
-"""How far model and code go on beside each other."""
 
 
 @pytest.mark.parametrize("name", SMALL)

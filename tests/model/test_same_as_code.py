@@ -3,13 +3,12 @@
 from collections import Counter
 
 from tests.model import gate as gates
-from tests.model.beside import EVERYTHING, Walk
+from tests.model.beside import EVERYTHING, STEPS, Walk
 from tests.model.site import Site
 from tests.model.spaces import PAIRS, SINGLE
 from tests.model.telling import WORDS
 
 WALKS = 20
-STEPS = 60
 
 
 def test_model_and_code_agree_after_every_step_of_random_walks(tmp_path):
