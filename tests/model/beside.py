@@ -46,7 +46,7 @@ class Walk:
         """Take steps, those that should change nothing too; raises PartedError."""
         for _ in range(steps):
             kinds: dict[str, list[tuple[Event, World]]] = {}
-            for event, after in self._site._everything(self._world):
+            for event, after in self._site.everything(self._world):
                 kinds.setdefault(event.what, []).append((event, after))
             event, after = self._chance.choice(kinds[self._chance.choice(sorted(kinds))])
             self._step(event, after)

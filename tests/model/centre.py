@@ -92,7 +92,35 @@ def new_centre() -> Step:
     return Step(Centre(), (("status", 1),))
 
 
-def take(centre: Centre, message: Message, rules: Rules) -> Step:
+def step(centre: Centre, event: str, message: Message | None, rules: Rules) -> Step:
+    """Let one thing happen to the centre."""
+    match event:
+        case "take":
+            assert message is not None
+            return _take(centre, message, rules)
+        case "commit":
+            return _commit(centre, rules)
+        case "look":
+            return _look(centre, rules)
+        case "backup":
+            return _back_up(centre, rules)
+        case "centre crash":
+            return _begun_again(centre, centre.ledger, centre.backups)
+        case "centre restored from newest":
+            return _begun_again(centre, centre.backups[-1], centre.backups)
+        case "centre restored from oldest":
+            return _begun_again(centre, centre.backups[0], centre.backups)
+        case "centre emptied":
+            return _begun_again(centre, Ledger(), ())
+        case "ledger gone":
+            return _begun_again(centre, Ledger(), centre.backups)
+    raise ValueError(event)
+
+
+# --- Within ---
+
+
+def _take(centre: Centre, message: Message, rules: Rules) -> Step:
     """Take a gate's message: commit, then answer."""
     word, said, *more = message
     if word == "hello":
@@ -105,14 +133,14 @@ def take(centre: Centre, message: Message, rules: Rules) -> Step:
     named = dict.fromkeys(item[0] for item in said)
     if rules.acks_before_commit:
         in_hand = (*centre.in_hand, said) if said not in centre.in_hand else centre.in_hand
-        later = commit(centre._replace(in_hand=in_hand), rules).centre
+        later = _commit(centre._replace(in_hand=in_hand), rules).centre
         answered = _answer(later, named, rules)
         held = answered.centre._replace(ledger=centre.ledger, in_hand=in_hand)
         return Step(held, answered.sent)
     return _answer(centre._replace(ledger=_absorb(centre.ledger, said, rules)), named, rules)
 
 
-def commit(centre: Centre, rules: Rules) -> Step:
+def _commit(centre: Centre, rules: Rules) -> Step:
     """Commit late what was acknowledged early: only the mutant does."""
     ledger = centre.ledger
     for items in centre.in_hand:
@@ -120,27 +148,24 @@ def commit(centre: Centre, rules: Rules) -> Step:
     return Step(centre._replace(ledger=ledger, in_hand=()), ())
 
 
-def restart(centre: Centre, ledger: Ledger, backups: tuple[Ledger, ...], rules: Rules) -> Step:
+def _begun_again(centre: Centre, ledger: Ledger, backups: tuple[Ledger, ...]) -> Step:
     """Begin the process again over a ledger and the backups that are there."""
     fresh = Centre(centre.boot + 1, ledger, backups, looked=not backups)
     return Step(fresh, (("will", centre.boot), ("status", fresh.boot)))
 
 
-def back_up(centre: Centre, rules: Rules) -> Step:
+def _back_up(centre: Centre, rules: Rules) -> Step:
     """Make a backup and keep the newest."""
     backups = (*centre.backups, centre.ledger)[-KEPT:]
-    return look(centre._replace(backups=backups), rules)
+    return _look(centre._replace(backups=backups), rules)
 
 
-def look(centre: Centre, rules: Rules) -> Step:
+def _look(centre: Centre, rules: Rules) -> Step:
     """Check the backups that are there, promise what they are worth, and tell the gate."""
     centre = centre._replace(safe=_promised(centre, rules), looked=True)
     if centre.spoken is None:
         return Step(centre, ())
     return _answer(centre, dict.fromkeys(centre.spoken), rules)
-
-
-# --- Within ---
 
 
 def _answer(centre: Centre, named: dict[str, None], rules: Rules) -> Step:

@@ -53,9 +53,9 @@ class _Play:
             if self._going:
                 self._deliver(self._going.popleft())
             elif not centre.looked:
-                self._centre(centres.look(centre, self._site.centre_rules))
+                self._centre("look")
             elif centre.in_hand:
-                self._centre(centres.commit(centre, self._site.centre_rules))
+                self._centre("commit")
             elif not self._time_passes():
                 return True
         self._going.clear()
@@ -63,8 +63,7 @@ class _Play:
 
     def night(self) -> None:
         """Make a backup; delete what then may go."""
-        centre = self._site.centres.all[self.centre]
-        self._centre(centres.back_up(centre, self._site.centre_rules))
+        self._centre("backup")
         self.until_quiet()
         for n in range(len(self.gates)):
             self._gate(n, "prune")
@@ -83,9 +82,7 @@ class _Play:
     def _deliver(self, message: int) -> None:
         word = self._site.messages.all[message][0]
         if word in {"entries", "alert", "hello"}:
-            move = self._site.centre_step(self.centre, message)
-            self.centre = move.number
-            self._going.extend(move.sent)
+            self._centre("take", message)
             return
         for n in range(len(self.gates)):
             self._gate(n, "hear", message)
@@ -95,6 +92,7 @@ class _Play:
         self.gates = (*self.gates[:n], move.number, *self.gates[n + 1 :])
         self._going.extend(move.sent)
 
-    def _centre(self, step: centres.Step) -> None:
-        self.centre = self._site.centres.of(step.centre)
-        self._going.extend(self._site.messages.of(said) for said in step.sent)
+    def _centre(self, what: str, message: int = -1) -> None:
+        move = self._site.centre_step(self.centre, what, message)
+        self.centre = move.number
+        self._going.extend(move.sent)

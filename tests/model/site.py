@@ -8,12 +8,13 @@ out once and kept; a state is six small numbers.
 """
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, NamedTuple
 
 from tests.model import centre as centres
 from tests.model import gate as gates
 from tests.model.card import Card, Item
-from tests.model.centre import Centre, Ledger
+from tests.model.centre import Centre
 from tests.model.gate import Gate, Message
 from tests.model.laws import Rest, Truth, broken_at_rest, broken_now
 from tests.model.settling import settle
@@ -103,7 +104,7 @@ class Site:
         self._cards, self._truths = Numbers(), Numbers()
         self._up = self._down = 0
         self._gate_moves: dict[tuple[int, str, int], Moved] = {}
-        self._centre_moves: dict[tuple[int, int], Moved] = {}
+        self._centre_moves: dict[tuple[int, str, int], Moved] = {}
         self._rests: dict[Any, Rest] = {}
         self._verdicts: dict[Any, str | None] = {}
 
@@ -119,7 +120,7 @@ class Site:
         )  # fmt: skip
 
     def after(self, world: World) -> Iterator[tuple[Event, World]]:
-        for event, after in self._everything(world):
+        for event, after in self.everything(world, idle=False):
             if after != world:
                 yield event, after
 
@@ -143,7 +144,11 @@ class Site:
 
     # --- Everything that can happen ---
 
-    def _everything(self, world: World) -> Iterator[tuple[Event, World]]:
+    def everything(self, world: World, *, idle: bool = True) -> Iterator[tuple[Event, World]]:
+        """Give every event that can come and the world after it.
+
+        `idle`: the messages that change nothing, too.
+        """
         left = world.left
         for n, number in enumerate(world.gates):
             gate: Gate = self.gates.all[number]
@@ -163,10 +168,12 @@ class Site:
             if gate.connected:
                 for message in _bits(world.net & self._down):
                     move = self.gate_step(number, "hear", message)
-                    yield Event("hear", n, message), self._gate_moved(world, n, move)
+                    if idle or move.number != number or move.mask & ~world.net:
+                        yield Event("hear", n, message), self._gate_moved(world, n, move)
         for message in _bits(world.net & self._up):
-            move = self.centre_step(world.centre, message)
-            yield Event("take", -1, message), self._centre_moved(world, move)
+            move = self.centre_step(world.centre, "take", message)
+            if idle or move.number != world.centre or move.mask & ~world.net:
+                yield Event("take", -1, message), self._centre_moved(world, move)
         yield from self._cards_copied(world)
         yield from self._centre_faults(world)
         if left.wipes:
@@ -194,36 +201,21 @@ class Site:
         left = world.left
         centre: Centre = self.centres.all[world.centre]
         if centre.in_hand:
-            step = centres.commit(centre, self.centre_rules)
-            yield Event("commit"), self._centre_stepped(world, step)
+            yield self._centre(world, "commit")
         if not centre.looked:
-            step = centres.look(centre, self.centre_rules)
-            yield Event("look"), self._centre_stepped(world, step)
+            yield self._centre(world, "look")
         if left.backups and centre.looked:
-            step = centres.back_up(centre, self.centre_rules)
-            yield Event("backup"), _spent(self._centre_stepped(world, step), backups=1)
-        for what, ledger, backups, spent in self._begun_again(centre, left):
-            step = centres.restart(centre, ledger, backups, self.centre_rules)
-            after = self._centre_stepped(world, step)
-            if what in {"centre emptied", "ledger gone"}:
-                after = self._learned(after, promised=self._promised(world))
-            yield Event(what), _spent(after, **{spent: 1})
-
-    def _begun_again(
-        self, centre: Centre, left: Budget
-    ) -> Iterator[tuple[str, Ledger, tuple[Ledger, ...], str]]:
+            yield self._centre(world, "backup", backups=1)
         if left.centre_crashes:
-            yield "centre crash", centre.ledger, centre.backups, "centre_crashes"
+            yield self._centre(world, "centre crash", centre_crashes=1)
         if left.restores_newest and centre.backups:
-            what = "centre restored from newest"
-            yield what, centre.backups[-1], centre.backups, "restores_newest"
+            yield self._centre(world, "centre restored from newest", restores_newest=1)
         if left.restores_older and len(centre.backups) > 1:
-            what = "centre restored from oldest"
-            yield what, centre.backups[0], centre.backups, "restores_older"
+            yield self._centre(world, "centre restored from oldest", restores_older=1)
         if left.emptied:
-            yield "centre emptied", Ledger(), (), "emptied"
+            yield self._centre(world, "centre emptied", emptied=1)
         if left.ledger_gone:
-            yield "ledger gone", Ledger(), centre.backups, "ledger_gone"
+            yield self._centre(world, "ledger gone", ledger_gone=1)
 
     def _wiped(self, world: World) -> tuple[Event, World]:
         """Empty the broker; the centre comes back and says that it is there."""
@@ -245,14 +237,13 @@ class Site:
             found = self._gate_moves[key] = self._moved(self.gates.of(step.gate), step.sent, step)
         return found
 
-    def centre_step(self, number: int, message: int) -> Moved:
-        """Let the centre take a message; each is worked out once."""
-        key = (number, message)
+    def centre_step(self, number: int, what: str, message: int = -1) -> Moved:
+        """Let one thing happen to the centre; each is worked out once."""
+        key = (number, what, message)
         found = self._centre_moves.get(key)
         if found is None:
-            step = centres.take(
-                self.centres.all[number], self.messages.all[message], self.centre_rules
-            )
+            said = self.messages.all[message] if message >= 0 else None
+            step = centres.step(self.centres.all[number], what, said, self.centre_rules)
             found = self._centre_moves[key] = self._moved(self.centres.of(step.centre), step.sent)
         return found
 
@@ -282,11 +273,14 @@ class Site:
         here, _, net, image, left, truth = world
         return World(here, move.number, net | move.mask, image, left, truth)
 
+    def _centre(self, world: World, what: str, **spent: int) -> tuple[Event, World]:
+        after = self._centre_moved(world, self.centre_step(world.centre, what))
+        if what in {"centre emptied", "ledger gone"}:
+            after = self._learned(after, promised=self._promised(world))
+        return Event(what), _spent(after, **spent) if spent else after
+
     def _begun(self, step: gates.Step) -> Moved:
         return self._moved(self.gates.of(step.gate), step.sent, step)
-
-    def _centre_stepped(self, world: World, step: centres.Step) -> World:
-        return self._centre_moved(world, self._moved(self.centres.of(step.centre), step.sent))
 
     def _learned(
         self,
@@ -343,8 +337,13 @@ def safe_items(centre: Centre) -> frozenset[Item]:
 
 
 def _spent(world: World, **spent: int) -> World:
-    left = {name: getattr(world.left, name) - count for name, count in spent.items()}
-    return world._replace(left=world.left._replace(**left))
+    left = _less(world.left, tuple(spent.items()))
+    return World(world.gates, world.centre, world.net, world.image, left, world.truth)
+
+
+@cache
+def _less(left: Budget, spent: tuple[tuple[str, int], ...]) -> Budget:
+    return left._replace(**{name: getattr(left, name) - count for name, count in spent})
 
 
 def _bits(mask: int) -> Iterator[int]:
