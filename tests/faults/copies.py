@@ -2,10 +2,12 @@
 
 import shutil
 
-from tests.faults import wires
+from tests.faults import evidence, leaves, wires
 from tests.faults.run import fault
 
 PAGE = 4096
+PASSAGE_MAX = 12
+"""So many entries one touch of an arrival brings with it, at most."""
 
 
 def _sent(run):
@@ -19,12 +21,16 @@ def _files(gate):
 
 
 def _tear(run, path, pages=3):
-    """Write noise over some pages of a file."""
+    """Write noise over some pages of a file; give which, from 1 on."""
+    torn = set()
     with path.open("r+b") as file:
         size = path.stat().st_size
         for _ in range(pages):
-            file.seek(run.dice.randrange(0, max(1, size // PAGE)) * PAGE)
+            page = run.dice.randrange(0, max(1, size // PAGE))
+            file.seek(page * PAGE)
             file.write(run.dice.randbytes(PAGE))
+            torn.add(page + 1)
+    return torn
 
 
 @fault("journal torn")
@@ -46,7 +52,7 @@ def journal_torn(run):
 def journal_torn_before_it_was_sent(run):
     """Pages of the journal turn to noise while the gate is off and most of it was on no wire yet.
 
-    What can still be read must arrive; what stood on those pages must be named, and nothing else.
+    What stood on other pages must arrive; what stood on those must be named, and nothing else.
     """
     run.work()
     run.go_on(2.0)
@@ -56,8 +62,11 @@ def journal_torn_before_it_was_sent(run):
     run.rest()
     run.gate.stop()
     run.look()
-    _tear(run, run.gate.journal, pages=2)
-    run.some_are_gone = None
+    lies_on = leaves.pages_of(run.gate.journal)
+    torn = _tear(run, run.gate.journal, pages=2)
+    gone = {ref for ref, pages in lies_on.items() if pages & torn}
+    run.may_be_gone = gone.__contains__
+    run.notes["on torn pages"] = len(gone)
     run.gate.start()
     run.site.broker.start()
     run.work(every_s=0.15)
@@ -68,22 +77,39 @@ def journal_torn_before_it_was_sent(run):
 def journal_torn_as_it_runs(run):
     """Pages of journal and write-ahead log turn to noise under a gate that goes on writing.
 
-    All of it is sent by the time at which the gate dies and finds its file as it is.
+    All of it is sent by the time at which the gate dies and finds its file as it is. Only what is
+    written onto the torn file, and has not gone over the wire yet, may be gone.
     """
     run.work()
     run.go_on(2.0, 3.0)
     _sent(run)
     run.watcher.listen_to_entries()
+    run.may_be_gone = _written_from_now_on(run)
     for path in _files(run.gate):
         if not path.name.endswith("-shm"):
             _tear(run, path, pages=4)
-    run.some_are_gone = None
     run.work()
     run.go_on(3.0)
     _sent(run)
     run.gate.kill()
     run.gate.start()
     run.notes["set aside"] = len(list(run.gate.data.glob("journal.db.aside-*")))
+
+
+def _written_from_now_on(run):
+    """Give the rule by which an entry that the gate writes after this moment may be gone."""
+    guard = run.site.guards[0]
+    tried = guard.tried
+    stream = evidence.live_rows(run.gate.journal)[-1].stream
+    held = evidence.Held(run.site.central.ledger).rows
+    last = max(seq for name, seq in held if name == stream)
+
+    def may_be_gone(ref):
+        most = last + PASSAGE_MAX * (guard.tried - tried + 1)
+        sent = any((one.stream, one.seq) == ref for one in run.watcher.entries)
+        return ref[0] == stream and last < ref[1] <= most and not sent
+
+    return may_be_gone
 
 
 @fault("journal cut short")
@@ -234,6 +260,7 @@ def central_emptied_after_pruning(run):
     """Ledger and all backups are gone, and gates had deleted what was safe in them.
 
     No protocol brings that back; what is gone must be named, entry by entry, and nothing else.
+    Gates may delete only what each backup held.
     """
     central = run.site.central
     run.work(every_s=0.02)
@@ -242,12 +269,13 @@ def central_emptied_after_pruning(run):
         run.go_on(1.0)
         run.look()
     central.kill()
+    kept = [evidence.Held(backup).rows.keys() for backup in central.backups()]
+    run.may_be_gone = set.intersection(*map(set, kept)).__contains__
     central.restore(None)
     shutil.rmtree(central.backup)
     run.look()
     gone = len(run.recorded.rows) - sum(len(run.held_by(gate)) for gate in run.site.gates)
     assert gone > 0, "no gate had deleted anything yet"
-    run.some_are_gone = True
     central.start()
 
 

@@ -164,14 +164,23 @@ class _Entry(NamedTuple):
     open: bytes
 
 
-def judge(recorded, held, summary):
-    """Compare what was recorded with what is counted, and with what central says it counted."""
+def nothing(_):
+    """Say of an entry that the harm cannot have taken it."""
+    return False
+
+
+def judge(recorded, held, summary, may_be_gone=nothing):
+    """Compare what was recorded with what is counted, and with what central says it counted.
+
+    `may_be_gone` tells of an entry's name whether the harm can have taken it.
+    """
     verdict = Verdict(recorded=len(recorded.rows), counted=len(held.rows))
     missing = [ref for ref in recorded.rows if ref not in held.rows]
     verdict.unsure = sum(held.says_unsure(ref) for ref in missing if not held.says_lost(ref))
     verdict.named = sum(held.says_lost(ref) for ref in missing) + verdict.unsure
     verdict.lost = len(missing) - verdict.named
     verdict.double = len(held.rows.keys() - recorded.rows.keys()) + held.conflicts
+    verdict.wrong += _misnamed(recorded, held, missing, may_be_gone)
     arrived = {ref: row for ref, row in recorded.rows.items() if ref in held.rows}
     differing = sum(row.hash != held.rows[ref].hash for ref, row in arrived.items())
     if differing:
@@ -194,6 +203,28 @@ def judge(recorded, held, summary):
         for counts, name in ((verdict.compounds, bucket[0]), (verdict.days, bucket[2])):
             counts[name] = counts.get(name, 0) + found.get("passages", 0)
     return verdict
+
+
+def _misnamed(recorded, held, missing, may_be_gone):
+    """Hold what is called lost, or perhaps missing, to what was recorded and may be gone.
+
+    A stream counts from 1 without a gap: below an entry that somebody saw each one was recorded,
+    though nobody saw it while it was there.
+    """
+    tops = {}
+    for stream, seq in (*recorded.rows, *held.rows):
+        tops[stream] = max(seq, tops.get(stream, 0))
+    named = {ref for ref in missing if held.says_unsure(ref)}
+    for stream, first, last in held.lost:
+        top = tops.get(stream, 0)
+        named.update((stream, seq) for seq in range(first, min(last, top) + 1))
+        beyond = range(max(first, top + 1), last + 1)
+        if not all(may_be_gone((stream, seq)) for seq in beyond):
+            yield f"{stream}: {beyond[0]} to {last} are named as lost and were never recorded"
+    if there := len(named & held.rows.keys()):
+        yield f"{there} entries are named as lost and are in the ledger"
+    if found := [ref for ref in named - held.rows.keys() if not may_be_gone(ref)]:
+        yield f"{len(found)} entries are named as lost that the harm cannot have taken"
 
 
 def _beyond(expected, counters):

@@ -28,8 +28,8 @@ def judge(run):
     # What a stop leaves unsent comes at the next start, by design.
     for ref in run.recorded.rows.keys() - held.rows.keys() - had:
         del run.recorded.rows[ref]
-    verdict = evidence.judge(run.recorded, held, summary)
-    verdict.wrong += _misnamed(run, held, verdict)
+    verdict = evidence.judge(run.recorded, held, summary, run.may_be_gone)
+    verdict.wrong += _still_held(run, held)
     passages = _Passages(run, held)
     verdict.wrong += [f"{name} ended with status {status}" for name, status in statuses if status]
     if not verdict.passages:
@@ -50,10 +50,8 @@ def judge(run):
     return verdict
 
 
-def _misnamed(run, held, verdict):
+def _still_held(run, held):
     """Only what no gate holds any more may be called lost."""
-    if run.some_are_gone is not None and bool(verdict.named) != run.some_are_gone:
-        yield f"{verdict.named} entries are named as lost"
     kept = set().union(*map(run.held_by, run.site.gates))
     if kept and (wrong := [ref for ref in kept - held.rows.keys() if held.says_lost(ref)]):
         yield f"{len(wrong)} entries are named as lost that a gate still holds"
@@ -62,7 +60,7 @@ def _misnamed(run, held, verdict):
 def _broken_words(run, held):
     """A passage that the log names was on disk by then: it must be there, and counted."""
     said = [(ref[0], int(ref[1])) for gate in run.site.gates for ref in _OVER.findall(gate.said())]
-    gone = [ref for ref in said if not held.accounts_for(ref)]
+    gone = [ref for ref in said if not run.accounted(held, ref)]
     run.notes["said recorded"] = len(said)
     if gone:
         yield f"{len(gone)} passages were said to be recorded and are not counted"

@@ -89,9 +89,8 @@ class Run:
         self.silences = {}
         self.closed_days = []
         self.days_may_be_unknown = False
-        self.some_are_gone = False
-        """Nobody holds some entries any more: central must name them as lost, and no others.
-        None: that may be so."""
+        self.may_be_gone = evidence.nothing
+        """Tells of an entry's name whether nobody may hold it any more: no other may be lost."""
         self._healed_s = None
         options = dict(one.site)
         disk = options.pop("disk", None)
@@ -176,7 +175,11 @@ class Run:
         if not self.site.central.ledger.exists():
             return False
         held = evidence.Held(self.site.central.ledger)
-        return all(map(held.accounts_for, self.recorded.rows))
+        return all(self.accounted(held, ref) for ref in self.recorded.rows)
+
+    def accounted(self, held, ref):
+        """Tell whether an entry is counted, or is named and may be gone."""
+        return ref in held.rows or (self.may_be_gone(ref) and held.accounts_for(ref))
 
     def settle(self, what="all is settled"):
         wait_for(self.settled, self.fault.settle_s, what)
