@@ -207,8 +207,9 @@ class Centre:
 
     def _absorb(self, batch: list[Arrived]) -> dict[Place, dict[str, Mark]]:
         at_ms = clock.at_ms()
-        parcels, hellos = self._read(batch, at_ms)
-        answers: dict[Place, dict[str, Mark]] = {}
+        parcels, hellos, strangers = self._read(batch, at_ms)
+        # An answer that marks nothing names this start: a gate that missed our birth says hello.
+        answers: dict[Place, dict[str, Mark]] = {place: {} for place in strangers}
         for parcel, absorbed in self._absorb_parcels(parcels, at_ms):
             found = answers.setdefault((parcel.compound, parcel.gate), {})
             found.update({mark.stream: mark for mark in absorbed.marks})
@@ -222,10 +223,14 @@ class Centre:
 
     def _read(
         self, batch: list[Arrived], at_ms: int
-    ) -> tuple[list[tuple[Arrived, Parcel]], list[tuple[Place, Hello]]]:
-        """Read what arrived; note who spoke, and give what must be absorbed and answered."""
+    ) -> tuple[list[tuple[Arrived, Parcel]], list[tuple[Place, Hello]], list[Place]]:
+        """Read what arrived; note who spoke, and give what must be absorbed and answered.
+
+        The places last are of gates that fare well and have not greeted this start.
+        """
         parcels: list[tuple[Arrived, Parcel]] = []
         hellos: list[tuple[Place, Hello]] = []
+        strangers: list[Place] = []
         for message in batch:
             if not message.payload:
                 continue  # A retained topic that somebody emptied.
@@ -247,7 +252,9 @@ class Centre:
                     self._hearing.status(place, said, came_s, retained=message.retained)
                 case Health():
                     self._hearing.health(place, said, came_s, retained=message.retained)
-        return parcels, hellos
+                    if not (message.retained or self._hearing.of(place).greeted):
+                        strangers.append(place)
+        return parcels, hellos, strangers
 
     def _absorb_parcels(
         self, parcels: list[tuple[Arrived, Parcel]], at_ms: int

@@ -8,7 +8,7 @@ from central.ledger import Ledger
 from central.service import Centre
 from central.subscriber import Arrived, LinkChanged
 from gateway import contract
-from gateway.contract import FeedNow, Health, Held, Hello, Status
+from gateway.contract import Ack, FeedNow, Health, Held, Hello, Status
 from tests.central import places
 from tests.central.gates import T0, Stream
 
@@ -122,6 +122,20 @@ def test_a_restored_centre_calls_no_gate_complete_before_its_hello(room):
     room.work()
     room.tick()
     assert (room.feed().gates_heard, room.feed().waiting) == (1, 3)
+
+
+def test_a_gate_that_did_not_greet_is_asked_until_it_does(room):
+    ack = contract.gate_topic(*PLACE, "ack")
+    well = Health(v=1, boot="b", at_ms=T0, clock="ntp", version="1", waiting=0)
+    room.hear(PLACE, "health", well)
+    room.work()
+    assert contract.decode(room.link.said.pop(ack), Ack) == Ack(v=1, boot="boot", marks=())
+    room.hear(PLACE, "hello", Hello(v=1, boot="b"))
+    room.work()
+    room.link.said.pop(ack)
+    room.hear(PLACE, "health", well)
+    room.work()
+    assert ack not in room.link.said
 
 
 def test_what_came_by_an_earlier_connection_is_kept_in_hand_no_longer(room, monkeypatch):

@@ -275,6 +275,23 @@ def test_a_new_boot_of_central_is_greeted_within_the_spread():
     assert words(link.due(11.0)) == ["hello"]
 
 
+def test_an_answer_that_marks_nothing_tells_a_quiet_gate_of_another_boot():
+    journal = open_journal()
+    fill(journal, 4)
+    link = uplink(journal, spread_s=2.0)
+    link.connected(0.0)
+    link.heard(*central(), 0.0)
+    link.due(0.0)
+    link.heard(*ack(journal.stream, 5, safe=5), 0.1)
+    unmarked = c.encode(c.Ack(v=1, boot="central-2", marks=()))
+    for at in (10.0, 10.1):
+        link.heard(ACK, unmarked, at)
+        assert link.wake_at == 11.0
+    assert words(link.due(11.0)) == ["hello"]
+    link.heard(*ack(journal.stream, 2, boot="central-2"), 11.1)
+    assert sequences(link.due(11.1)) == [[3, 4, 5]]
+
+
 def test_a_central_that_takes_leave_gets_no_entries_but_alerts():
     journal = open_journal()
     entries = fill(journal, 4)

@@ -22,6 +22,8 @@ RETRY_S: Final = 600.0
 """A ledger that takes nothing is asked this often; the real centre asks each second. Each time it
 takes all that is in hand anew: at 120 s that was half of what a day absorbed."""
 BACKUPS: Final = 2
+LOOKED_S: Final = 120.0
+"""So soon after a start its feeds are looked at: what it says before it has heard enough."""
 
 
 def site_of(places: list[tuple[str, str]]) -> config.Site:
@@ -93,6 +95,7 @@ class House(Mortal):
         self.centre._keeping.take_over(self.centre.inbox.put, _died)
         self._drain()
         self.connect()
+        self._site.after(LOOKED_S, self.tick)
 
     def die(self) -> None:
         """Die at once; the broker says so to everybody."""

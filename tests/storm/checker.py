@@ -29,12 +29,15 @@ from tests.storm.truth import (
     full,
     mono_of,
     numbers,
+    set_in,
 )
 
 Sets = dict[str, int]
 MESSAGE_BYTES_MAX = Pace().batch_bytes
 HEARD_S_MAX = 300.0 + 200.0
 """Central's own bound, and the longest way of a message that the weather doubled and delayed."""
+CLAIMED_S = 900.0
+"""What a gate recorded so long ago must be at central, or central must not call it complete."""
 
 
 class Checker:
@@ -343,7 +346,24 @@ class Checker:
         shown += one.on_foot + one.unknown
         if shown + now.day_unknown > self.opened[gate]:
             self.fail(2, f"the feed shows {shown} passages of {gate[0]}: more than there were")
+        if now.gates_heard and not now.waiting:
+            self._complete(gate)
         self.figures["feeds held to the truth"] += 1
+
+    def _complete(self, gate: tuple[str, str]) -> None:
+        """Hold central to having all of a gate that is heard and holds nothing back."""
+        by_ms = self.site.at_ms() - CLAIMED_S * 1000.0
+        for box in self.site.boxes:
+            if box.place != gate or gate in self.forked:
+                continue
+            for name, bits in box.live.items():
+                missing = bits & ~self.shadow.get(name, 0) & ~self.buried.get(name, 0)
+                for seq in set_in(missing):
+                    fact = self.streams[name].rows[seq - 1].fact
+                    if fact is not None and fact.true_ms < by_ms:
+                        self.fail(2, f"the feed calls {gate[0]} complete without {name[:6]}/{seq}")
+                        return
+        self.figures["feeds that were complete"] += 1
 
     # --- In the end -------------------------------------------------------------------------
 
@@ -411,11 +431,14 @@ class Checker:
         for name, bits in lost.items():
             if wrong := bits & (self.shadow.get(name, 0) | self._somewhere(name)):
                 self.fail(2, f"{name[:6]}/{numbers(wrong)} is called LOST and is not")
+            known = self.streams.get(name)
+            if never := bits & ~full(len(known.rows) if known else 0):
+                self.fail(2, f"{name[:6]}/{numbers(never)} is called LOST and never was")
         for box in self.site.boxes:
             for name in box.live:
-                known = self.shadow.get(name, 0) | lost.get(name, 0)
+                told = self.shadow.get(name, 0) | lost.get(name, 0)
                 last = box.live[name].bit_length() - 1
-                if silent := full(last) & ~known:
+                if silent := full(last) & ~told:
                     self.fail(2, f"{name[:6]}/{numbers(silent)} is gone and not called LOST")
         self._said(db, lost)
         self.figures["entries LOST"] = sum(bits.bit_count() for bits in lost.values())

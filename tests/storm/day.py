@@ -46,7 +46,7 @@ EPOCH_MS: Final = 1_581_379_200_000
 """2020-02-11 08:00 in Shanghai: the day runs over midnight."""
 ACTIONS: Final = 14
 BACKUP_EVERY_S: Final = 4 * 3600.0
-TICK_EVERY_S: Final = 4 * 3600.0
+TICK_EVERY_S: Final = 5 * 3600.0
 BURIED: Final = 40
 """Entries given up at a time, scaled to the day's journal; the product's own is 1000."""
 UPKEEP_S: Final = 300.0
@@ -169,6 +169,7 @@ class Site:
             self.clock.at(action.at_s, lambda action=action: nemesis.perform(self, action))
         for nth in range(1, int(DAY_S // BACKUP_EVERY_S) + 1):
             self.clock.at(nth * BACKUP_EVERY_S, self.centre.back_up)
+        for nth in range(1, int(DAY_S // TICK_EVERY_S) + 1):
             self.clock.at(nth * TICK_EVERY_S - 60.0, self.centre.tick)
         self.clock.run(DAY_S)
         self.heal()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from central import backup, ledger, service, spans
+from central import backup, hearing, ledger, service, spans, streams
 from gateway import contract, uplink
 from gateway.journal import file as journal_file
 from gateway.journal import journal, recorder
@@ -136,7 +136,34 @@ def _not_understood_is_dropped(right: Any) -> Any:
     return insert
 
 
+def _loses_too_much(right: Any) -> Any:
+    """A range that ends further on harms nobody."""
+    return lambda self, stream, first, last, why, at_ms: right(
+        self, stream, first, last + 400, why, at_ms
+    )
+
+
+def _nothing_waits(_right: Any) -> Any:
+    """Who is there has sent what it has."""
+    return property(lambda _self: 0)
+
+
+def _asks_no_stranger(right: Any) -> Any:
+    """A gate that did not greet will do so by itself."""
+
+    def read(self: Any, batch: Any, at_ms: int) -> Any:
+        parcels, hellos, _ = right(self, batch, at_ms)
+        return parcels, hellos, []
+
+    return read
+
+
 HOUR: Final = 3600.0
+OLDER_IN_THE_RAIN: Final = (
+    Action(8 * HOUR, "weather", -1, "lossy", 11 * HOUR),
+    Action(18 * HOUR, "centre restored", -1, "older backup", 120.0),
+)
+"""The centre comes back with less than it had, and some of its gates do not hear that it did."""
 BUGS: Final = (
     Bug(
         "delete on PUBACK",
@@ -225,5 +252,32 @@ BUGS: Final = (
         _not_understood_is_dropped,
         "does not hold it",
         (Action(2 * HOUR, "new version", 1),),
+    ),
+    Bug(
+        "LOST goes too far",
+        streams.Streams,
+        "lose",
+        _loses_too_much,
+        "never was",
+        (
+            Action(4 * HOUR, "link cut", 5, "", 8 * HOUR),
+            Action(5 * HOUR, "high-water mark", 5, "", 6 * HOUR),
+        ),
+    ),
+    Bug(
+        "whoever is heard is complete",
+        hearing.Heard,
+        "waiting",
+        _nothing_waits,
+        "complete without",
+        OLDER_IN_THE_RAIN,
+    ),
+    Bug(
+        "a gate that did not greet is not asked",
+        service.Centre,
+        "_read",
+        _asks_no_stranger,
+        "never came",
+        OLDER_IN_THE_RAIN,
     ),
 )

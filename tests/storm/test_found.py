@@ -68,3 +68,18 @@ def test_a_return_that_was_never_told_of_does_not_leave_a_gate_waiting():
     """All was safe when central left, and the word that it was back was lost on the way."""
     done = run_day(Plan(1_000_766))
     assert not done.broken
+
+
+def test_a_quiet_gate_learns_of_a_centre_whose_birth_it_never_heard():
+    """It had said all, recorded nothing more, and was never asked for what a backup lacked."""
+    done = run_day(
+        Plan(
+            300,
+            passages=8,
+            only=(
+                Action(8.0 * HOUR, "weather", -1, "lossy", 11.0 * HOUR),
+                Action(15.0 * HOUR, "centre restored", -1, "older backup", 120.0),
+            ),
+        )
+    )
+    assert not done.broken
