@@ -18,7 +18,7 @@ from gateway.journal.rows import Stream as Held
 from gateway.journal.rows import entry_of
 from gateway.uplink import ALERTS_MAX, Pace
 from tests.storm import oracle
-from tests.storm.gate import Box
+from tests.storm.gate import HEALTH_S, Box
 from tests.storm.truth import (
     NAMED,
     OWN,
@@ -36,8 +36,9 @@ Sets = dict[str, int]
 MESSAGE_BYTES_MAX = Pace().batch_bytes
 HEARD_S_MAX = 300.0 + 200.0
 """Central's own bound, and the longest way of a message that the weather doubled and delayed."""
-CLAIMED_S = 900.0
-"""What a gate recorded so long ago must be at central, or central must not call it complete."""
+CLAIMED_S = HEALTH_S + 900.0
+"""What a gate recorded so long ago must be at central, or central must not call it complete: its
+word for how much waits is as old as its last health."""
 
 
 class Checker:

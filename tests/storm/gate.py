@@ -28,6 +28,8 @@ from tests.storm.disk import Card, Crash, Mortal
 RETRY_S: Final = 30.0
 """While nothing can be recorded the loop turns this often; the real one turns each second."""
 RESTART_S: Final = 5.0
+HEALTH_S: Final = 7200
+"""How often a gate says how it fares, when nothing changes; the product's own is a minute."""
 TURNS_MAX: Final = 8
 _SEAL: Final = bytes((i + 77) % 256 for i in range(256))
 
@@ -51,7 +53,7 @@ def settings_of(compound: str, gate: str, folder: Path) -> Settings:
     return msgspec.structs.replace(
         settings,
         uplink=config.UplinkSettings(
-            batch=40, window=4, health_s=7200, patience_s=120, patience_s_max=1200
+            batch=40, window=4, health_s=HEALTH_S, patience_s=120, patience_s_max=1200
         ),
         retention=config.Retention(entries_min=60, journal_mb_max=1024, ring=60),
     )
