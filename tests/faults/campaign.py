@@ -10,7 +10,15 @@ from pathlib import Path
 
 import click
 
-from tests.faults import backlogs, clocks, copies, disks, links, processes  # noqa: F401 - faults.
+from tests.faults import (  # noqa: F401 - faults.
+    backlogs,
+    centres,
+    clocks,
+    copies,
+    disks,
+    links,
+    processes,
+)
 from tests.faults.evidence import Verdict
 from tests.faults.run import FAULTS, Result, perform
 

@@ -20,7 +20,7 @@ def _files(gate):
     return [path for path in gate.data.glob("journal.db*") if ".aside-" not in path.name]
 
 
-def _tear(run, path, pages=3):
+def tear(run, path, pages=3):
     """Write noise over some pages of a file; give which, from 1 on."""
     torn = set()
     with path.open("r+b") as file:
@@ -41,7 +41,7 @@ def journal_torn(run):
     _sent(run)
     run.gate.stop()
     run.look()
-    _tear(run, run.gate.journal)
+    tear(run, run.gate.journal)
     run.gate.start()
     run.work()
     run.go_on(1.5)
@@ -63,7 +63,7 @@ def journal_torn_before_it_was_sent(run):
     run.gate.stop()
     run.look()
     lies_on = leaves.pages_of(run.gate.journal)
-    torn = _tear(run, run.gate.journal, pages=2)
+    torn = tear(run, run.gate.journal, pages=2)
     gone = {ref for ref, pages in lies_on.items() if pages & torn}
     run.may_be_gone = gone.__contains__
     run.notes["on torn pages"] = len(gone)
@@ -87,7 +87,7 @@ def journal_torn_as_it_runs(run):
     run.may_be_gone = _written_from_now_on(run)
     for path in _files(run.gate):
         if not path.name.endswith("-shm"):
-            _tear(run, path, pages=4)
+            tear(run, path, pages=4)
     run.work()
     run.go_on(3.0)
     _sent(run)
@@ -130,7 +130,7 @@ def journal_cut_short(run):
 
 
 @fault("gate restored from an older card")
-def gate_restored(run):
+def gaterestored(run):
     """A gate's card is replaced by a copy made some seconds before; all had been sent."""
     run.work()
     run.go_on(1.0, 2.0)
@@ -168,7 +168,7 @@ def cloned(run):
 
 
 @fault("central restored from its last backup", keeps=True)
-def central_restored(run):
+def centralrestored(run):
     """The ledger is lost; the newest backup takes its place."""
     _restore(run, -1)
 
@@ -187,11 +187,11 @@ def _restore(run, which):
     run.look()
     central.kill()
     run.go_on(0.0, 1.0)
-    _restored(central, which)
+    restored(central, which)
     central.start()
 
 
-def _restored(central, which=0):
+def restored(central, which=0):
     """Put a backup in the ledger's place; what is newer is gone with it."""
     backups = central.backups()
     central.restore(backups[which])
@@ -233,7 +233,7 @@ def central_restored_after_pruning(run):
         run.go_on(1.0)
         run.look()
     central.kill()
-    _restored(central)
+    restored(central)
     held = min(len(run.held_by(gate)) for gate in run.site.gates)
     run.notes["entries deleted at gates"] = len(run.recorded.rows) - sum(
         len(run.held_by(gate)) for gate in run.site.gates
@@ -280,7 +280,7 @@ def central_emptied_after_pruning(run):
 
 
 @fault("central and broker restored, gate killed")
-def all_restored(run):
+def allrestored(run):
     """Central comes back from its oldest backup, the broker wiped, and a gate dies meanwhile."""
     central = run.site.central
     run.work()
@@ -290,7 +290,7 @@ def all_restored(run):
     central.kill()
     run.site.broker.kill()
     run.gate.kill()
-    _restored(central)
+    restored(central)
     run.site.broker.start()
     run.gate.start()
     run.go_on(0.0, 2.0)

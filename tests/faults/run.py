@@ -93,8 +93,9 @@ class Run:
         """Tells of an entry's name whether nobody may hold it any more: no other may be lost."""
         self._healed_s = None
         options = dict(one.site)
-        disk = options.pop("disk", None)
-        options["disk"] = disk(folder / "card") if disk else None
+        for name in ("disk", "central_disk"):
+            disk = options.pop(name, None)
+            options[name] = disk(folder / name) if disk else None
         self.site = Site(folder, seed, **options)
         self.watcher = Watcher(self.site.broker.port)
 

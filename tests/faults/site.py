@@ -126,9 +126,9 @@ class Broker(Program):
 class Central(Program):
     """`central run`, its ledger and its backups."""
 
-    def __init__(self, folder, broker_port, gates, *, backup_s, wall):
+    def __init__(self, folder, broker_port, gates, *, backup_s, wall, data):
         folder.mkdir(parents=True)
-        self.data, self.backup = folder / "data", folder / "backup"
+        self.data, self.backup = data or folder / "data", folder / "backup"
         self.config = folder / "central.toml"
         self.config.write_text(
             _toml(
@@ -149,12 +149,18 @@ class Central(Program):
         return self.data / "ledger.db"
 
     def start(self):
+        assert self.try_to_start(), f"{self.name} ended:\n{self.ended_with()}"
+
+    def try_to_start(self):
+        """Start it; tell whether it came to the broker before it ended."""
         before = self.said().count("The broker's link changed. reason=connected")
         super().start()
         wait_for(
-            lambda: self.said().count("The broker's link changed. reason=connected") > before,
+            lambda: self.said().count("The broker's link changed. reason=connected") > before
+            or not self.runs,
             UP_S, "central's link",
         )  # fmt: skip
+        return self.runs
 
     def backups(self):
         return sorted(self.backup.glob("ledger-*Z.db"))
@@ -218,21 +224,22 @@ class Site:
     """All of it, in one folder."""
 
     def __init__(
-        self, folder, seed, *, gates=2, persistent=False, wired=0, disk=None, walls=False,
-        clock="host", backup_s=3, **limits,
+        self, folder, seed, *, gates=2, persistent=False, wired=0, disk=None, central_disk=None,
+        walls=False, clock="host", backup_s=3, **limits,
     ):  # fmt: skip
         self.folder, self.seed = folder, seed
         self._limits, self._clock = limits, clock
         self.wires = [Wire(seed) for _ in range(wired)]
         self.walls = walls
-        self.disk = disk
+        self.disk, self.central_disk = disk, central_disk
         self.broker = Broker(
             folder / "broker", [wire.near for wire in self.wires], persistent=persistent
         )
         wall = Wall(folder / "central.wall") if walls else None
         self.central = Central(
-            folder / "central", self.broker.port, gates, backup_s=backup_s, wall=wall
-        )
+            folder / "central", self.broker.port, gates, backup_s=backup_s, wall=wall,
+            data=central_disk.folder if central_disk else None,
+        )  # fmt: skip
         self.central.wall = wall
         compounds = tomllib.loads(EXAMPLE_SITE.read_text(encoding="utf-8"))["compound"][:gates]
         places = [(one["id"], one["gate"][0]["id"]) for one in compounds]
@@ -278,5 +285,6 @@ class Site:
             program.kill()
         for wire in self.wires:
             wire.close()
-        if self.disk is not None:
-            self.disk.close()
+        for disk in (self.disk, self.central_disk):
+            if disk is not None:
+                disk.close()
