@@ -20,7 +20,11 @@ BYTES_USED: Final = (
 )
 """Asks for the bytes that a database's rows occupy, free pages of its file not counted."""
 
-_BROKEN: Final = {"SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT"}
+_BROKEN: Final = (
+    "SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT", "SQLITE_IOERR_CORRUPTFS",
+    "SQLITE_IOERR_READ", "SQLITE_IOERR_SHORT_READ",
+)  # fmt: skip
+"""A sector that cannot be read is damage like any other: it does not get better by waiting."""
 _NO_TEXT: Final = "Could not decode to UTF-8"
 """What Python's `sqlite3` says, without a name, of a text column with a flipped bit."""
 
@@ -120,7 +124,7 @@ def free_reserve(path: Path) -> bool:
 def is_broken(error: BaseException) -> bool:
     """Tell a damaged file from one that cannot be reached or written."""
     name = getattr(error, "sqlite_errorname", None) or ""
-    return any(name.startswith(word) for word in _BROKEN) or str(error).startswith(_NO_TEXT)
+    return name.startswith(_BROKEN) or str(error).startswith(_NO_TEXT)
 
 
 def broken(what: str) -> sqlite3.DatabaseError:
@@ -162,7 +166,7 @@ def unreadable(error: BaseException, path: str | Path) -> JournalUnwritable:
     name = getattr(error, "sqlite_errorname", None) or ""
     if name.startswith("SQLITE_BUSY"):
         todo = "try again in a moment"
-    elif is_broken(error):
+    elif is_broken(error) and Path(path).is_file():
         todo = "restart the gateway; it sets the file aside and begins a new one"
     else:
         todo = "is data_dir right, has the gate run once, and may this user read the file?"

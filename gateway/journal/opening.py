@@ -89,12 +89,11 @@ def connect(
 def _is_damaged(error: Exception) -> bool:
     """Tell a file that will not open for its own sake.
 
-    One flipped bit renames a column in the schema, or leaves a name that is no text; of a first
-    page that cannot be read SQLite has a word of its own.
+    One flipped bit renames a column in the schema, or leaves a name that is no text.
     """
     name = getattr(error, "sqlite_errorname", None)
     schema = not isinstance(error, sqlite3.Error) or name == "SQLITE_ERROR"
-    return schema or name == "SQLITE_IOERR_CORRUPTFS" or journal_file.is_broken(error)
+    return schema or journal_file.is_broken(error)
 
 
 def _open(

@@ -12,6 +12,7 @@ Pages of the write-ahead log count in place of the file's as SQLite counts them:
 commit whose salts and running checksum are right. Source: sqlite.org/fileformat2.html
 """
 
+import contextlib
 import os
 import re
 import struct
@@ -220,10 +221,7 @@ def _value(serial: int, part: bytes) -> Any:
 
 def _committed(path: Path, page_size: int) -> dict[int, bytes]:
     """Read the pages of a write-ahead log up to its last whole commit; by their numbers."""
-    try:
-        log = path.read_bytes()
-    except OSError:
-        return {}
+    log = _up_to_a_fault(path)
     if len(log) < 32:
         return {}
     magic, version, size, _, *salts, one, two = struct.unpack(">8I", log[:32])
@@ -245,6 +243,15 @@ def _committed(path: Path, page_size: int) -> dict[int, bytes]:
             whole |= waiting
             waiting.clear()
     return whole
+
+
+def _up_to_a_fault(path: Path) -> bytes:
+    """Read a file as far as it can be read."""
+    parts = []
+    with contextlib.suppress(OSError), path.open("rb", buffering=0) as file:
+        while part := file.read(PAGE_BYTES):
+            parts.append(part)
+    return b"".join(parts)
 
 
 def _checksum(order: str, sums: tuple[int, int], data: bytes) -> tuple[int, int]:

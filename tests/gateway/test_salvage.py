@@ -12,8 +12,12 @@ from gateway.core.events import Record
 from gateway.errors import JournalUnwritable
 from gateway.journal import opening
 from gateway.journal.journal import Journal
+from gateway.journal.recorder import Recorder
+from gateway.uplink import Uplink
+from gateway.writing import Writing
 
 from .journals import PLACE, alert, closed, fill, open_journal, opened, plate, stamp
+from .sectors import unreadable
 
 PAGE = 4096
 SEEDS = range(24)
@@ -452,3 +456,78 @@ def test_the_check_of_a_large_file_gives_signs_of_life(tmp_path, monkeypatch):
     assert journal.set_aside is None
     assert len(signs) > 3
     journal.close()
+
+
+def place_of(path, entry):
+    """Give where in a file an entry stands."""
+    return path.read_bytes().index(bytes(entry.open))
+
+
+def test_a_sector_that_cannot_be_read_is_damage_at_the_next_start(tmp_path):
+    path = tmp_path / "journal.db"
+    made = broken_journal(path)
+    with unreadable(path, place_of(path, made[60])):
+        journal = open_journal(path, first=9, or_refuse=True)
+        assert (journal.fault, journal.set_aside is not None) == (None, True)
+        kept = list(read(journal))
+        assert made[-1] in kept
+        assert 0 < len(made) - len(kept) < 40
+        lost = {(entry.stream, entry.seq) for entry in made if entry not in kept}
+        assert named_lost(journal) == lost
+        assert journal.append([alert()], stamp(999))
+        journal.close()
+
+
+def test_a_sector_that_cannot_be_read_any_more_keeps_nothing_back(tmp_path):
+    """What lies behind it is sent, and what lay on it is told as lost."""
+    path = tmp_path / "journal.db"
+    made = broken_journal(path)
+    journal = open_journal(path, first=9)
+    made += fill(journal, 40, first=500)
+    journal._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    link = Uplink(journal, **PLACE, boot="b", version="0", jitter=lambda: 0.5)
+    recorder = Recorder(journal, 2000)
+    writing = Writing(recorder, Room(), 0.0, link.reloaded)
+    sent = set()
+    with unreadable(path, place_of(path, made[60])):
+        journal._connection.close()
+        journal._connection = sqlite3.connect(path, isolation_level=None)
+        link.connected(0.0)
+        for now in range(60):
+            link.recorded(writing.record([], float(now), stamp(now)), float(now))
+            for out in link.due(float(now)):
+                if out.topic.endswith("/entries"):
+                    sent |= {(one.stream, one.seq) for one in c.decode_batch(out.payload)}
+            if link.fault is not None:
+                writing.unreadable(link.fault, float(now))
+            known = sent | named_lost(journal)
+            marks = tuple(
+                c.Mark(stream=held.stream, committed=committed(known, held.stream), safe=0)
+                for held in journal.held()
+            )
+            ack = c.encode(c.Ack(v=1, boot="central", marks=marks))
+            link.heard(c.gate_topic("c01", "east", "ack"), ack, float(now))
+        assert journal.set_aside is not None
+        lost = {(entry.stream, entry.seq) for entry in made} - sent
+        assert lost == named_lost(journal)
+        assert 0 < len(lost) < 40
+        assert link.waiting == 0
+    journal.close()
+
+
+class Room:
+    """A disk with room on it."""
+
+    def note(self, fault):
+        pass
+
+    def make_room(self):
+        return False
+
+
+def committed(known, stream):
+    """Give how far a stream is known without a gap."""
+    high = 0
+    while (stream, high + 1) in known:
+        high += 1
+    return high
