@@ -215,6 +215,8 @@ def test_a_gate_without_a_journal_works_on_and_records_when_it_can(broker, centr
     gate.journal.mkdir(parents=True)  # a folder where the file should be: nothing can be opened
     gate.start()
     page = gate.page()
+    until(lambda: centre.healths)
+    assert (centre.healths[-1].waiting, centre.healths[-1].not_recorded) == (1, 0), "who knows?"
     page.touch("ArrivalTouched", lane="in1")
     shown = until(lambda: _shown_unrecorded(page))
     assert shown["lanes"][0]["passage"]["recorded"] is False
@@ -223,6 +225,7 @@ def test_a_gate_without_a_journal_works_on_and_records_when_it_can(broker, centr
     until(lambda: page.view()["status"]["not_recorded"] == 0)
     assert until(lambda: gate.bodies("opened"))[0].lane == "in1"
     until(lambda: centre.keys() == gate.keys())
+    until(lambda: centre.healths[-1].waiting == 0)
     assert gate.stop() == 0
 
 
