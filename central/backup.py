@@ -81,10 +81,25 @@ def make(ledger: Path, directory: Path, count: int, at_ms: int) -> Kept:
     except (OSError, sqlite3.Error) as error:
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
-        raise BackupFailed(
-            f"no backup into {directory}: {error}; until one is made no gate may delete anything"
-        ) from error
+        until = "until one is made no gate may delete anything"
+        if torn := _damage(ledger):
+            raise BackupFailed(
+                f"{ledger} is damaged ({torn}): restore a backup; {until}"
+            ) from error
+        raise BackupFailed(f"no backup into {directory}: {error}; {until}") from error
     return keep(directory)
+
+
+def _damage(ledger: Path) -> str | None:
+    """Say what is wrong with a ledger that is in use; None when it reads well."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as db:
+            (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.OperationalError:
+        return None  # It cannot be had now, which says nothing of it.
+    except sqlite3.DatabaseError as error:
+        return str(error)
+    return None if verdict == "ok" else " ".join(str(verdict).split())
 
 
 def _after_all(directory: Path, at_ms: int) -> int:
@@ -181,9 +196,14 @@ def _open(path: Path) -> sqlite3.Connection:
 def same_device(ledger: Path, directory: Path) -> bool:
     """Tell whether one dead disk takes the ledger and its backups both."""
     try:
-        return ledger.parent.stat().st_dev == directory.stat().st_dev
+        return ledger.parent.stat().st_dev == _there(directory).stat().st_dev
     except OSError:
         return True
+
+
+def _there(directory: Path) -> Path:
+    """Give a folder, or where it will be made the one above it."""
+    return next(one for one in (directory, *directory.absolute().parents) if one.exists())
 
 
 def newest_good(directory: Path) -> Path | None:

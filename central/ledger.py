@@ -41,6 +41,12 @@ _LOST_TOLD: Final = 100
 """Ranges taken for lost that a mark names."""
 _ERASED: Final = 20_000
 """Entries looked at in one portion when sealed parts reach their day."""
+_DISK: Final = (
+    "SQLITE_FULL", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_IOERR_SHM",
+    "SQLITE_IOERR_WRITE", "SQLITE_IOERR_FSYNC", "SQLITE_IOERR_TRUNCATE",
+)  # fmt: skip
+"""How SQLite's words for a disk that takes nothing begin: the ledger on it may be sound."""
+
 _INSERT: Final = (
     "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING"
 )
@@ -76,7 +82,7 @@ class Ledger:
 
     @classmethod
     def open(cls, path: str | Path, zone: str = "Asia/Shanghai") -> "Ledger":
-        """Open or begin a ledger; raises LedgerUnreadable."""
+        """Open or begin a ledger; raises LedgerUnreadable and LedgerUnwritable."""
         return cls(path, zone)
 
     def close(self) -> None:
@@ -405,7 +411,10 @@ class Ledger:
 
 
 def connect(path: str) -> sqlite3.Connection:
-    """Open a ledger's file for writing and bring its tables up to date."""
+    """Open a ledger's file for writing and bring its tables up to date.
+
+    Raises LedgerUnreadable, or LedgerUnwritable where only its disk is at fault.
+    """
     try:
         db = sqlite3.connect(path, isolation_level=None, timeout=10.0)
         db.row_factory = sqlite3.Row
@@ -415,6 +424,10 @@ def connect(path: str) -> sqlite3.Connection:
         db.execute("PRAGMA cache_size = -65536")
         migrations.apply(sqlite_utils.Database(db))
     except sqlite3.Error as error:
+        if (error.sqlite_errorname or "").startswith(_DISK):
+            raise LedgerUnwritable(
+                f"{path}: {error}; free the disk or give it back its write permission"
+            ) from error
         raise LedgerUnreadable(
             f"{path}: {error}; nothing is begun in its place: restore a backup over it"
         ) from error

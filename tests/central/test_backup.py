@@ -1,5 +1,7 @@
 """Backups: checked, counted, and the only thing that `safe` is read from."""
 
+from pathlib import Path
+
 import pytest
 
 from central import backup
@@ -138,4 +140,21 @@ def test_a_folder_that_takes_nothing_is_said(ledger, tmp_path):
 
 def test_one_device_is_noticed(tmp_path):
     assert backup.same_device(tmp_path / "ledger.db", tmp_path)
-    assert backup.same_device(tmp_path / "ledger.db", tmp_path / "nowhere")
+    assert backup.same_device(tmp_path / "ledger.db", tmp_path / "nowhere" / "yet")
+    assert not backup.same_device(tmp_path / "ledger.db", Path("/dev/shm/gatepost-nowhere/yet"))
+
+
+def test_a_ledger_that_is_damaged_under_its_centre_is_said_by_its_next_backup(ledger, tmp_path):
+    gate = Stream()
+    for _ in range(200):
+        gate.passage()
+    ledger.absorb("c01", "east", gate.entries, T0)
+    ledger.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    path = Path(ledger.path)
+    content = bytearray(path.read_bytes())
+    content[8192:20480] = bytes(12288)
+    path.write_bytes(content)
+    with pytest.raises(
+        BackupFailed, match=r"ledger\.db is damaged \(.*\): restore a backup; until"
+    ):
+        backup.make(ledger.path, tmp_path / "backups", 2, T0)

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from central import aggregate, picture, reading, understanding
+from central import ledger as ledger_room
 from central.arrivals import Parcel
 from central.errors import LedgerUnreadable, LedgerUnwritable
 from central.ledger import Ledger
@@ -537,6 +538,28 @@ def test_a_ledger_that_will_not_open_is_left_as_it_is(tmp_path, content):
     with pytest.raises(LedgerUnreadable, match="restore a backup"):
         Ledger(path)
     assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    "word", ["SQLITE_FULL", "SQLITE_READONLY_DIRECTORY", "SQLITE_CANTOPEN", "SQLITE_IOERR_SHMSIZE"]
+)
+def test_a_disk_that_takes_nothing_is_no_reason_to_restore(tmp_path, monkeypatch, word):
+    def refuse(_db):
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorname = word
+        raise error
+
+    monkeypatch.setattr(ledger_room.migrations, "apply", refuse)
+    with pytest.raises(LedgerUnwritable, match="free the disk") as raised:
+        Ledger(tmp_path / "ledger.db")
+    assert "restore" not in str(raised.value)
+
+
+def test_a_folder_without_room_for_the_index_is_no_reason_to_restore(tmp_path):
+    """What SQLite needs beside the file cannot be made: a folder stands there."""
+    (tmp_path / "ledger.db-shm").mkdir()
+    with pytest.raises(LedgerUnwritable, match="free the disk"):
+        Ledger(tmp_path / "ledger.db")
 
 
 def test_a_reader_beside_the_writer(ledger):
