@@ -137,16 +137,15 @@ def now_of(scope: Scope, picture: Picture) -> FeedNow:
 
 def hours_of(scope: Scope, picture: Picture) -> FeedHours:
     """Tell of today by hour; an hour in which no gate was heard has no figures."""
+    counts = [found for place, found in picture.hours.items() if scope.holds(place)]
     hours: list[HourFigures | None] = []
     for hour in range(24):
-        counted = _sum(
-            scope,
-            {place: [found[hour]] for place, found in picture.hours.items() if hour in found},
-        )
-        heard = {place for place in picture.heard_hours.get(hour, ()) if scope.holds(place)}
+        counted = _total([found[hour] for found in counts if hour in found])
+        heard = picture.heard_hours.get(hour, frozenset())
+        expected = heard & scope.expected
         # A clock set by hand may run ahead: what it counted in an hour to come is shown, too.
-        if heard or counted[_PASSAGES]:
-            hours.append(HourFigures(*_shown(counted), len(heard & scope.expected)))
+        if expected or (scope.everything and heard) or counted[_PASSAGES]:
+            hours.append(HourFigures(*_shown(counted), len(expected)))
         else:
             hours.append(None)
     return FeedHours(
@@ -182,7 +181,10 @@ def inside(counts: Counts) -> int:
 
 
 def _sum(scope: Scope, found: Mapping[Place, Iterable[Counts]]) -> Counts:
-    every = [one for place, counts in found.items() if scope.holds(place) for one in counts]
+    return _total([one for place, counts in found.items() if scope.holds(place) for one in counts])
+
+
+def _total(every: list[Counts]) -> Counts:
     return aggregate.total(every) if every else NONE
 
 
