@@ -81,12 +81,11 @@ def make(ledger: Path, directory: Path, count: int, at_ms: int) -> Kept:
     except (OSError, sqlite3.Error) as error:
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
-        until = "until one is made no gate may delete anything"
-        if torn := _damage(ledger):
-            raise BackupFailed(
-                f"{ledger} is damaged ({torn}): restore a backup; {until}"
-            ) from error
-        raise BackupFailed(f"no backup into {directory}: {error}; {until}") from error
+        what = f"no backup into {directory}: {error}"
+        full = isinstance(error, OSError | sqlite3.OperationalError)  # No word of damage.
+        if not full and (torn := _damage(ledger)) is not None:
+            what = f"{ledger} is damaged ({torn}): restore a backup"
+        raise BackupFailed(f"{what}; until one is made no gate may delete anything") from error
     return keep(directory)
 
 

@@ -46,7 +46,6 @@ _DISK: Final = (
     "SQLITE_IOERR_WRITE", "SQLITE_IOERR_FSYNC", "SQLITE_IOERR_TRUNCATE",
 )  # fmt: skip
 """How SQLite's words for a disk that takes nothing begin: the ledger on it may be sound."""
-
 _INSERT: Final = (
     "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING"
 )
@@ -400,9 +399,7 @@ class Ledger:
             self._streams.forget()
             self._counting.forget()
             if isinstance(error, sqlite3.OperationalError):
-                raise LedgerUnwritable(
-                    f"{self.path}: {error}; free the disk or give it back its write permission"
-                ) from error
+                raise _unwritable(self.path, error) from error
             if isinstance(error, sqlite3.DatabaseError) and not isinstance(
                 error, sqlite3.IntegrityError
             ):
@@ -425,13 +422,16 @@ def connect(path: str) -> sqlite3.Connection:
         migrations.apply(sqlite_utils.Database(db))
     except sqlite3.Error as error:
         if (error.sqlite_errorname or "").startswith(_DISK):
-            raise LedgerUnwritable(
-                f"{path}: {error}; free the disk or give it back its write permission"
-            ) from error
+            raise _unwritable(path, error) from error
         raise LedgerUnreadable(
             f"{path}: {error}; nothing is begun in its place: restore a backup over it"
         ) from error
     return db
+
+
+def _unwritable(path: str, error: sqlite3.Error) -> LedgerUnwritable:
+    todo = "free the disk or give it back its write permission"
+    return LedgerUnwritable(f"{path}: {error}; {todo}")
 
 
 def _place(parcel: Parcel) -> tuple[str, str]:

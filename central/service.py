@@ -226,7 +226,7 @@ class Centre:
     ) -> tuple[list[tuple[Arrived, Parcel]], list[tuple[Place, Hello]], list[Place]]:
         """Read what arrived; note who spoke, and give what must be absorbed and answered.
 
-        The places last are of gates that fare well and have not greeted this start.
+        The places at the end are of gates that say how they fare and did not greet this start.
         """
         parcels: list[tuple[Arrived, Parcel]] = []
         hellos: list[tuple[Place, Hello]] = []

@@ -192,15 +192,10 @@ class Panel:
         """Make the gate's health message."""
         return contract.Health(
             v=contract.VERSION, boot=boot, at_ms=stamp.at_ms, clock=stamp.clock,
-            version=self._version, waiting=self._waiting(),
+            version=self._version, waiting=self._uplink.waiting_told,
             oldest_s=self._oldest_s(stamp), not_recorded=self._recorder.not_recorded,
             disk=disk, devices=equipment.health(),
         )  # fmt: skip
-
-    def _waiting(self) -> int:
-        """Entries above `committed`; on a card that would not open one at least may lie."""
-        shut = self._recorder.journal.fault is not None
-        return max(self._uplink.waiting, int(shut))
 
     def _oldest_s(self, stamp: Stamp) -> float:
         """How long the oldest entry above `committed` has waited."""

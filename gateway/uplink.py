@@ -217,6 +217,11 @@ class Uplink:
         return sum(max(0, course.last - course.committed) for course in self._courses.values())
 
     @property
+    def waiting_told(self) -> int:
+        """The same, as central is told: on a card that would not open one at least may lie."""
+        return max(self.waiting, int(self._journal.fault is not None))
+
+    @property
     def oldest(self) -> tuple[str, int] | None:
         """The oldest entry above `committed`."""
         for stream, course in self._courses.items():

@@ -1,7 +1,7 @@
 """The centre's disk: full, read-only, and its ledger torn while it runs; the gates work on."""
 
 from tests.faults.copies import restored, tear
-from tests.faults.disks import Card, obstacle
+from tests.faults.disks import Card, fill_until, obstacle
 from tests.faults.run import fault
 
 CARD = {"needs": (obstacle,), "central_disk": Card}
@@ -17,22 +17,14 @@ def _alarmed(run, condition):
     )
 
 
-def _wait_for_alarm(run, condition):
-    run.wait_for(lambda: _alarmed(run, condition), 60, f"the centre's alarm: {condition}")
-
-
 def _wait_for_its_end(run, condition):
     run.wait_for(lambda: not _alarmed(run, condition), 60, f"the alarm closes: {condition}")
 
 
 def _fill(run):
     """Fill the disk until the centre says that it can write nothing."""
-
-    def refused():
-        run.site.central_disk.fill()
-        return _alarmed(run, "unwritable")
-
-    run.wait_for(refused, 60, "the centre's alarm: unwritable")
+    said = "the centre's alarm: unwritable"
+    fill_until(run, run.site.central_disk, lambda: _alarmed(run, "unwritable"), said)
 
 
 def _start_as_systemd_does(run):

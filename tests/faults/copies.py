@@ -130,7 +130,7 @@ def journal_cut_short(run):
 
 
 @fault("gate restored from an older card")
-def gaterestored(run):
+def gate_restored(run):
     """A gate's card is replaced by a copy made some seconds before; all had been sent."""
     run.work()
     run.go_on(1.0, 2.0)
@@ -168,7 +168,7 @@ def cloned(run):
 
 
 @fault("central restored from its last backup", keeps=True)
-def centralrestored(run):
+def central_restored(run):
     """The ledger is lost; the newest backup takes its place."""
     _restore(run, -1)
 
@@ -280,7 +280,7 @@ def central_emptied_after_pruning(run):
 
 
 @fault("central and broker restored, gate killed")
-def allrestored(run):
+def all_restored(run):
     """Central comes back from its oldest backup, the broker wiped, and a gate dies meanwhile."""
     central = run.site.central
     run.work()

@@ -91,14 +91,20 @@ def _is_not_recording(run):
     return health is not None and health.not_recorded > 0
 
 
-def _fill(run):
-    """Fill the card, and the reserve's room once the gate has given it up, until nothing goes."""
+def fill_until(run, disk, said, what):
+    """Fill a card, and what room its owner gives up meanwhile, until the owner says so."""
 
     def refused():
-        run.site.disk.fill()
-        return _is_not_recording(run)
+        disk.fill()
+        return said()
 
-    run.wait_for(refused, 60, "the gate says NOT RECORDED")
+    run.wait_for(refused, 60, what)
+
+
+def _fill(run):
+    """Fill the card, and the reserve's room once the gate has given it up, until nothing goes."""
+    said = "the gate says NOT RECORDED"
+    fill_until(run, run.site.disk, lambda: _is_not_recording(run), said)
 
 
 @fault("disk full", **CARD, keeps=True)

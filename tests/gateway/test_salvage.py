@@ -16,7 +16,7 @@ from gateway.journal.recorder import Recorder
 from gateway.uplink import Uplink
 from gateway.writing import Writing
 
-from .journals import PLACE, alert, closed, fill, open_journal, opened, plate, stamp
+from .journals import PLACE, Disk, alert, closed, fill, open_journal, opened, plate, stamp
 from .sectors import unreadable
 
 PAGE = 4096
@@ -487,7 +487,7 @@ def test_a_sector_that_cannot_be_read_any_more_keeps_nothing_back(tmp_path):
     journal._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     link = Uplink(journal, **PLACE, boot="b", version="0", jitter=lambda: 0.5)
     recorder = Recorder(journal, 2000)
-    writing = Writing(recorder, Room(), 0.0, link.reloaded)
+    writing = Writing(recorder, Disk(), 0.0, link.reloaded)
     sent = set()
     with unreadable(path, place_of(path, made[60])):
         journal._connection.close()
@@ -513,16 +513,6 @@ def test_a_sector_that_cannot_be_read_any_more_keeps_nothing_back(tmp_path):
         assert 0 < len(lost) < 40
         assert link.waiting == 0
     journal.close()
-
-
-class Room:
-    """A disk with room on it."""
-
-    def note(self, fault):
-        pass
-
-    def make_room(self):
-        return False
 
 
 def committed(known, stream):

@@ -277,12 +277,9 @@ def test_a_new_boot_of_central_is_greeted_within_the_spread():
 
 def test_an_answer_that_marks_nothing_tells_a_quiet_gate_of_another_boot():
     journal = open_journal()
-    fill(journal, 4)
-    link = uplink(journal, spread_s=2.0)
-    link.connected(0.0)
-    link.heard(*central(), 0.0)
-    link.due(0.0)
-    link.heard(*ack(journal.stream, 5, safe=5), 0.1)
+    link = told(fill(journal, 4), journal, spread_s=2.0)
+    link.due(0.1)
+    link.heard(*ack(journal.stream, 5, safe=5), 0.2)
     unmarked = c.encode(c.Ack(v=1, boot="central-2", marks=()))
     for at in (10.0, 10.1):
         link.heard(ACK, unmarked, at)

@@ -18,7 +18,7 @@ from gateway.uplink import Out
 from gateway.watch import Watch
 from gateway.writing import PROOF_S, RETRY_S, Writing
 
-from .journals import fill, open_journal, opened, stamp
+from .journals import Disk, fill, open_journal, opened, stamp
 from .site import Broker, Centre, free_port, until
 
 GONE = c.Status(v=1, online=False, boot="watched", at_ms=0, version="0")
@@ -268,19 +268,6 @@ def test_a_start_that_hangs_says_where(make_gate):
 
 
 # --- The journal's own proof ----------------------------------------------------------------
-
-
-class Disk:
-    """An upkeep that only remembers what it was told."""
-
-    def __init__(self):
-        self.noted = []
-
-    def note(self, fault):
-        self.noted.append(fault and fault.state)
-
-    def make_room(self):
-        return False
 
 
 def test_a_journal_that_nobody_writes_to_is_proven_once_a_minute(tmp_path):

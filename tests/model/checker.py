@@ -4,9 +4,10 @@ Pure. A state is any hashable value; two ways to the same state are one state. T
 breaks a law gives the shortest trace to it.
 """
 
-import gc
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any, NamedTuple, Protocol
+
+from tests.seeded import uncollected
 
 State = Hashable
 
@@ -38,20 +39,11 @@ class Found(NamedTuple):
     """Event and the state after it, from the beginning to the broken law."""
 
 
+@uncollected()
 def walk(
     system: System, states_max: int | None = None, said: Callable[[int, int], None] | None = None
 ) -> Found:
     """Walk breadth first until all is seen, a law is broken or `states_max` is reached."""
-    collects = gc.isenabled()
-    gc.disable()  # States are kept and hold no circles: a tenth of the time is looking for some.
-    try:
-        return _walk(system, states_max, said)
-    finally:
-        if collects:
-            gc.enable()
-
-
-def _walk(system: System, states_max: int | None, said: Callable[[int, int], None] | None) -> Found:
     first = system.first()
     came_from: dict[Any, tuple[Any, Any] | None] = {first: None}
     ring, depth, steps = [first], 0, 0

@@ -9,7 +9,7 @@ import click
 
 from tests.power import campaign
 from tests.power.disk import KINDS
-from tests.power.tape import Unrecordable
+from tests.power.vfs import Unrecordable
 from tests.power.work import Planted
 
 _PLANTED = tuple(name for name in get_args(Planted) if name)

@@ -10,18 +10,27 @@ rollback journal or write-ahead log syncs its folder too, and so does a deletion
 
 import contextlib
 import ctypes
-import ctypes.util
 import os
-import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.power.vfs import (
+    DELETE,
+    OPEN,
+    SYNC,
+    SYNCS,
+    TRUNCATE,
+    TRUNCATES,
+    WRITE,
+    WRITES,
+    Vfs,
+    default_vfs,
+    put_before,
+)
+
 _JOURNALS = 0x800 | 0x4000 | 0x80000
 """Main journal, super-journal, write-ahead log."""
-_METHODS = 19
-_WRITE, _TRUNCATE, _SYNC = 2, 3, 4
-"""Places in sqlite3_io_methods, after its version."""
 
 
 class Op(NamedTuple):
@@ -35,36 +44,6 @@ class Op(NamedTuple):
     data: bytes = b""
     to: str = ""
     mark: Any = None
-
-
-class Unrecordable(RuntimeError):  # noqa: N818 - said to people as it stands.
-    """This Python's SQLite cannot be taped."""
-
-
-class _Methods(ctypes.Structure):
-    _fields_ = (("version", ctypes.c_int), ("calls", ctypes.c_void_p * _METHODS))
-
-
-class _File(ctypes.Structure):
-    _fields_ = (("methods", ctypes.POINTER(_Methods)),)
-
-
-class _Vfs(ctypes.Structure):
-    _fields_ = (
-        ("version", ctypes.c_int), ("size", ctypes.c_int), ("path_max", ctypes.c_int),
-        ("next", ctypes.c_void_p), ("name", ctypes.c_char_p), ("data", ctypes.c_void_p),
-        ("open", ctypes.c_void_p), ("delete", ctypes.c_void_p),
-    )  # fmt: skip
-
-
-_F = ctypes.POINTER(_File)
-_OPEN = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, _F, ctypes.c_int, ctypes.c_void_p
-)
-_DELETE = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int)
-_WRITES = ctypes.CFUNCTYPE(ctypes.c_int, _F, ctypes.c_void_p, ctypes.c_int, ctypes.c_longlong)
-_TRUNCATES = ctypes.CFUNCTYPE(ctypes.c_int, _F, ctypes.c_longlong)
-_SYNCS = ctypes.CFUNCTYPE(ctypes.c_int, _F, ctypes.c_int)
 
 
 class Tape:
@@ -84,7 +63,7 @@ class Tape:
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
         """Tape while inside."""
-        vfs = _default_vfs()
+        vfs = default_vfs()
         before = (vfs.open, vfs.delete)
         with self._os_calls():
             self._replace(vfs)
@@ -95,8 +74,8 @@ class Tape:
 
     # --- SQLite's files ---
 
-    def _replace(self, vfs: _Vfs) -> None:
-        opens, deletes = _OPEN(vfs.open), _DELETE(vfs.delete)
+    def _replace(self, vfs: Vfs) -> None:
+        opens, deletes = OPEN(vfs.open), DELETE(vfs.delete)
 
         def open_(here: int, name: int | None, file: Any, flags: int, out: int) -> int:
             # The name goes on as it came: behind it in memory SQLite looks for more.
@@ -117,15 +96,15 @@ class Tape:
                     self.ops.append(Op("syncdir", str(Path(path).parent)))
             return result
 
-        for name, call in (("open", _OPEN(open_)), ("delete", _DELETE(delete))):
+        for name, call in (("open", OPEN(open_)), ("delete", DELETE(delete))):
             self._kept += [call, opens, deletes]
             setattr(vfs, name, ctypes.cast(call, ctypes.c_void_p).value)
 
     def _tap(self, file: Any, path: str, *, fresh: bool) -> None:
         """Put our calls before a file's own."""
         own = file.contents.methods.contents
-        writes, truncates = _WRITES(own.calls[_WRITE]), _TRUNCATES(own.calls[_TRUNCATE])
-        syncs = _SYNCS(own.calls[_SYNC])
+        writes, truncates = WRITES(own.calls[WRITE]), TRUNCATES(own.calls[TRUNCATE])
+        syncs = SYNCS(own.calls[SYNC])
         folder_due = [fresh]
 
         def write(file: Any, data: int, size: int, at: int) -> int:
@@ -146,15 +125,8 @@ class Tape:
                 self.ops.append(Op("syncdir", str(Path(path).parent)))
             return result
 
-        ours = _Methods()
-        ctypes.memmove(ctypes.byref(ours), ctypes.byref(own), ctypes.sizeof(_Methods))
-        for place, call in (
-            (_WRITE, _WRITES(write)), (_TRUNCATE, _TRUNCATES(truncate)), (_SYNC, _SYNCS(sync)),
-        ):  # fmt: skip
-            self._kept.append(call)
-            ours.calls[place] = ctypes.cast(call, ctypes.c_void_p).value
-        self._kept += [ours, writes, truncates, syncs]
-        file.contents.methods = ctypes.pointer(ours)
+        ours = {WRITE: WRITES(write), TRUNCATE: TRUNCATES(truncate), SYNC: SYNCS(sync)}
+        self._kept += [writes, truncates, syncs, put_before(file, ours)]
 
     # --- Our own calls ---
 
@@ -190,19 +162,3 @@ class Tape:
 
     def _ours(self, path: str) -> bool:
         return path.startswith(self._prefix)
-
-
-def _default_vfs() -> _Vfs:
-    """Find the VFS of the library that `sqlite3` itself uses; raises Unrecordable."""
-    maps = Path("/proc/self/maps").read_text(encoding="utf-8").splitlines()
-    loaded = {line.split()[-1] for line in maps if "libsqlite3" in line}
-    if len(loaded) != 1:
-        raise Unrecordable(
-            "this Python has SQLite built in, so its files cannot be taped: use the"
-            " distribution's python3"
-        )
-    library = ctypes.CDLL(loaded.pop())
-    library.sqlite3_libversion.restype = ctypes.c_char_p
-    assert library.sqlite3_libversion().decode() == sqlite3.sqlite_version
-    library.sqlite3_vfs_find.restype = ctypes.POINTER(_Vfs)
-    return library.sqlite3_vfs_find(None).contents  # type: ignore[no-any-return]

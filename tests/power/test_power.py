@@ -3,7 +3,8 @@
 import pytest
 
 from tests.power import campaign
-from tests.power.tape import Tape, Unrecordable
+from tests.power.tape import Tape
+from tests.power.vfs import Unrecordable
 
 SEED = 20200211
 

@@ -1,7 +1,6 @@
 """A fault day: the whole site from morning to the next morning, with everything that goes wrong."""
 
 import contextlib
-import gc
 import hashlib
 import logging
 import shutil
@@ -28,6 +27,7 @@ from gateway import contract
 from gateway.journal import file as journal_file
 from gateway.journal import opening
 from gateway.journal.journal import Journal
+from tests.seeded import uncollected
 from tests.storm import centre as centre_house
 from tests.storm import gate, nemesis, traffic
 from tests.storm.broker import Broker
@@ -275,12 +275,12 @@ class Site:
         return True
 
 
+@uncollected()
 def run_day(plan: Plan) -> Outcome:
     """Make a day, let it happen, judge it."""
     began = time.process_time()
     root = Path(tempfile.mkdtemp(prefix="storm-", dir=RAM if RAM.is_dir() else None))
     site = Site(plan, root)
-    gc.disable()  # What a day leaves in cycles is little, and goes when it is over.
     try:
         with edges(site):
             _lay(site)
@@ -294,7 +294,6 @@ def run_day(plan: Plan) -> Outcome:
             if site.centre.ledger is not None:
                 site.centre.ledger.close()
     finally:
-        gc.enable()
         shutil.rmtree(root, ignore_errors=True)
     figures = site.checker.figures
     figures["messages"] = site.messages

@@ -129,8 +129,7 @@ class _Face:
         """Say how the gate fares."""
         return contract.Health(
             v=contract.VERSION, boot=boot, at_ms=stamp.at_ms, clock=stamp.clock, version="storm",
-            waiting=max(self._uplink.waiting, int(self._recorder.journal.fault is not None)),
-            not_recorded=self._recorder.not_recorded, disk=disk,
+            waiting=self._uplink.waiting_told, not_recorded=self._recorder.not_recorded, disk=disk,
         )  # fmt: skip
 
 

@@ -6,7 +6,6 @@ day's bookkeeping is cheap and nobody's code is shared with the ledger.
 
 import re
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -21,14 +20,6 @@ OWN: Final = frozenset({"started", "unrecorded", "tombstone"})
 def full(last: int) -> int:
     """Give the set of 1 to `last`."""
     return (1 << (last + 1)) - 2
-
-
-def set_in(bits: int) -> Iterator[int]:
-    """Give what is in a set, from the least on."""
-    while bits:
-        low = bits & -bits
-        yield low.bit_length() - 1
-        bits ^= low
 
 
 def numbers(bits: int) -> str:

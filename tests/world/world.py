@@ -1,6 +1,5 @@
 """One world: a site, its traffic, its misfortunes, from a seed to a verdict."""
 
-import gc
 import hashlib
 import re
 import tempfile
@@ -17,6 +16,7 @@ import msgspec
 from central import config, feeds, hearing, picture
 from gateway import contract
 from gateway.core import limits, passage
+from tests.seeded import uncollected
 from tests.world import checker
 from tests.world.cases import Case, Script, crash
 from tests.world.clockwork import Clockwork, Process
@@ -357,21 +357,18 @@ def readable_reasons() -> frozenset[str]:
     return chinese & english
 
 
+@uncollected()
 def run_world(plan: Plan) -> Outcome:
     """Make a world, let it live, judge it."""
     began = time.process_time()
-    gc.disable()  # What a world leaves in cycles is next to nothing, and looking for it a tenth.
-    try:
-        with tempfile.TemporaryDirectory(dir=RAM if RAM.is_dir() else None) as folder:
-            world = World(plan, Path(folder))
-            world.live()
-            verdict, digest = world.judge()
-            if world.centre.ledger is not None:
-                world.centre.ledger.close()
-            for house in world.houses:
-                house.disk.close()
-    finally:
-        gc.enable()
+    with tempfile.TemporaryDirectory(dir=RAM if RAM.is_dir() else None) as folder:
+        world = World(plan, Path(folder))
+        world.live()
+        verdict, digest = world.judge()
+        if world.centre.ledger is not None:
+            world.centre.ledger.close()
+        for house in world.houses:
+            house.disk.close()
     figures = verdict.figures
     figures["entries recorded"] = len(world.watch.written)
     figures["messages over the broker"] = world.watch.messages
