@@ -10,7 +10,7 @@ the one before; after a restore a newer one may hold what the ledger no longer h
 import contextlib
 import os
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -73,7 +73,8 @@ def make(ledger: Path, directory: Path, count: int, at_ms: int) -> Kept:
         for stale in directory.glob("*.draft*"):
             stale.unlink()
         _copy(ledger, draft)
-        check(draft)
+        with checked(draft):
+            pass
         _settle(draft, final, directory)
         for old in backups(directory)[:-count]:
             old.unlink()
@@ -118,13 +119,15 @@ def _copy(ledger: Path, draft: Path) -> None:
         target.close()
 
 
-def check(path: Path) -> None:
+@contextlib.contextmanager
+def checked(path: Path) -> Iterator[sqlite3.Connection]:
     """Open a backup and check it whole; raises sqlite3.DatabaseError."""
     with contextlib.closing(_open(path)) as db:
         (verdict,) = db.execute("PRAGMA integrity_check(1)").fetchone()
         if verdict != "ok":
             raise sqlite3.DatabaseError(f"{path}: {verdict}")
         db.execute("SELECT count(*) FROM stream").fetchone()
+        yield db
 
 
 def _settle(draft: Path, final: Path, directory: Path) -> None:
@@ -149,10 +152,9 @@ def keep(directory: Path) -> Kept:
     good: list[tuple[Path, dict[str, int]]] = []
     lost: dict[str, list[Span]] = {}
     for path in backups(directory):
-        with contextlib.suppress(sqlite3.Error):
-            check(path)
-            good.append((path, marks(path)))
-            for stream, first, last in losses(path):
+        with contextlib.suppress(sqlite3.Error), checked(path) as db:
+            good.append((path, marks(db)))
+            for stream, first, last in losses(db):
                 spans.add(lost.setdefault(stream, []), first, last)
     if not good:
         return NOTHING
@@ -166,10 +168,9 @@ def keep(directory: Path) -> Kept:
     return Kept(len(good), good[0][0].name, good[-1][0].name, safe, gone)
 
 
-def marks(path: Path) -> dict[str, int]:
+def marks(db: sqlite3.Connection) -> dict[str, int]:
     """Read from inside a backup how far each stream had come."""
-    with contextlib.closing(_open(path)) as db:
-        return dict(db.execute("SELECT id, committed FROM stream WHERE committed > 0"))
+    return dict(db.execute("SELECT id, committed FROM stream WHERE committed > 0"))
 
 
 def knows_gates(path: Path) -> bool:
@@ -179,13 +180,12 @@ def knows_gates(path: Path) -> bool:
     return False
 
 
-def losses(path: Path) -> list[tuple[str, int, int]]:
+def losses(db: sqlite3.Connection) -> list[tuple[str, int, int]]:
     """Read from inside a backup what it took for lost: stream, first and last."""
-    with contextlib.closing(_open(path)) as db:
-        return db.execute(
-            "SELECT s.id, l.first, l.last FROM lost l JOIN stream s ON s.no = l.stream"
-            " ORDER BY l.stream, l.first"
-        ).fetchall()
+    return db.execute(
+        "SELECT s.id, l.first, l.last FROM lost l JOIN stream s ON s.no = l.stream"
+        " ORDER BY l.stream, l.first"
+    ).fetchall()
 
 
 def _open(path: Path) -> sqlite3.Connection:
@@ -212,7 +212,6 @@ def newest_good(directory: Path) -> Path | None:
     """
     by_worth = sorted((knows_gates(path), path) for path in backups(directory))
     for _, path in reversed(by_worth):
-        with contextlib.suppress(sqlite3.Error):
-            check(path)
+        with contextlib.suppress(sqlite3.Error), checked(path):
             return path
     return None

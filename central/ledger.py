@@ -20,8 +20,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import sqlite_utils
-
 from central import aggregate, reading, spans
 from central.aggregate import Calendar, Counts
 from central.arrivals import Parcel
@@ -30,7 +28,7 @@ from central.errors import LedgerUnreadable, LedgerUnwritable
 from central.keys import SEQ_MAX, key_of, read_key
 from central.noticing import Noticing
 from central.rows import UNREAD, Fresh, fresh_of, row_of
-from central.schema import migrations
+from central.schema import lay
 from central.sifting import runs, sort, stretches
 from central.streams import Stream, Streams
 from central.understanding import understand
@@ -419,7 +417,7 @@ def connect(path: str) -> sqlite3.Connection:
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA secure_delete = ON")
         db.execute("PRAGMA cache_size = -65536")
-        migrations.apply(sqlite_utils.Database(db))
+        lay(db)
     except sqlite3.Error as error:
         if (error.sqlite_errorname or "").startswith(_DISK):
             raise _unwritable(path, error) from error

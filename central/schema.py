@@ -1,17 +1,17 @@
-"""The ledger's tables, as sqlite-utils migrations.
+"""The ledger's tables, as steps for sqlite-utils to apply.
 
 Law: a table of the ledger is only ever added to or migrated, never rebuilt from what arrives.
 
-An entry's key is that of `central.keys`.
+An entry's key is that of `central.keys`. sqlite-utils is loaded only for a ledger that lacks a
+step, for it loads numpy.
 """
 
+import sqlite3
 from typing import Any, Final
-
-from sqlite_utils import Migrations
 
 from central.aggregate import COUNTERS
 
-migrations = Migrations("ledger")
+_NAME: Final = "ledger"
 
 _COUNTERS: Final = ", ".join(f"{name} INTEGER NOT NULL" for name in COUNTERS)
 _FIRST: Final = f"""
@@ -126,7 +126,6 @@ CREATE INDEX command_open ON command(expires_ms) WHERE answered_ms IS NULL
 """
 
 
-@migrations()  # type: ignore[untyped-decorator]  # sqlite-utils has no types here.
 def first(db: Any) -> None:
     """Create the ledger as of version 0.1."""
     for statement in _FIRST.split(";\n"):
@@ -134,15 +133,37 @@ def first(db: Any) -> None:
             db.execute(statement)
 
 
-@migrations()  # type: ignore[untyped-decorator]
 def second(db: Any) -> None:
     """Add what the centre asks of gates."""
     for statement in _SECOND.split(";\n"):
         db.execute(statement)
 
 
-@migrations()  # type: ignore[untyped-decorator]
 def third(db: Any) -> None:
     """Add what a gate could not know of the journal before, and where journals begin."""
     db.execute("ALTER TABLE stream ADD COLUMN salvaged INTEGER NOT NULL DEFAULT 0")
     db.execute("CREATE INDEX stream_begun ON stream(compound, gate) WHERE before IS NULL")
+
+
+STEPS: Final = (first, second, third)
+
+
+def lay(db: sqlite3.Connection) -> None:
+    """Bring a ledger's tables up to date."""
+    if _laid(db) >= len(STEPS):
+        return
+    from sqlite_utils import Database, Migrations  # noqa: PLC0415
+
+    migrations = Migrations(_NAME)
+    for step in STEPS:
+        migrations()(step)
+    migrations.apply(Database(db))
+
+
+def _laid(db: sqlite3.Connection) -> int:
+    """Count the steps that a ledger has had; a new one has not even their table."""
+    sql = "SELECT count(applied_at) FROM _sqlite_migrations WHERE migration_set = ?"
+    try:
+        return int(db.execute(sql, (_NAME,)).fetchone()[0])
+    except sqlite3.OperationalError:
+        return 0

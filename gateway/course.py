@@ -78,6 +78,7 @@ class Healths:
         self._every_s_min = every_s_min
         self._newest: Health | None = None
         self._sent: tuple[Health, float] | None = None
+        """The last one sent, plain, and when that was."""
 
     def tell(self, health: Health) -> None:
         """Take how the gate is now."""
@@ -93,10 +94,11 @@ class Healths:
             return None
         if self._sent is not None:
             sent, at = self._sent
-            pause = self._every_s if _alike(sent, self._newest) else self._every_s_min
-            if now < at + pause:
+            if now < at + min(self._every_s, self._every_s_min):
+                return None  # Whatever changed: the loop goes round more often than that.
+            if now < at + self._every_s and sent == _plain(self._newest):
                 return None
-        self._sent = self._newest, now
+        self._sent = _plain(self._newest), now
         return contract.encode(self._newest)
 
     @property
@@ -105,18 +107,12 @@ class Healths:
         return None if self._sent is None else self._sent[1] + self._every_s
 
 
-def _alike(one: Health, other: Health) -> bool:
-    """Compare but for what always differs: the moment, ages, and a few entries on their way."""
-    plain = [
-        msgspec.structs.replace(
-            health,
-            devices=tuple(
-                msgspec.structs.replace(d, age_s=None, refusals={}) for d in health.devices
-            ),
-            at_ms=0,
-            oldest_s=0.0,
-            waiting=min(health.waiting, contract.BATCH_MAX) // contract.BATCH_MAX,
-        )
-        for health in (one, other)
-    ]
-    return plain[0] == plain[1]
+def _plain(health: Health) -> Health:
+    """Leave out what always differs: the moment, ages, and a few entries on their way."""
+    return msgspec.structs.replace(
+        health,
+        devices=tuple(msgspec.structs.replace(d, age_s=None, refusals={}) for d in health.devices),
+        at_ms=0,
+        oldest_s=0.0,
+        waiting=min(health.waiting, contract.BATCH_MAX) // contract.BATCH_MAX,
+    )

@@ -1,4 +1,4 @@
-"""The journal's file: schema, pragmas, what its errors mean, and room for a full disk."""
+"""The journal's file: pragmas, what its errors mean, and room for a full disk."""
 
 import contextlib
 import os
@@ -6,10 +6,8 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from sqlite_utils import Database
-from sqlite_utils.migrations import Migrations
-
 from gateway.errors import JournalUnwritable
+from gateway.journal.schema import lay
 
 MEMORY: Final = ":memory:"
 RESERVE_BYTES: Final = 4 * 2**20
@@ -28,60 +26,6 @@ _BROKEN: Final = (
 _NO_TEXT: Final = "Could not decode to UTF-8"
 """What Python's `sqlite3` says, without a name, of a text column with a flipped bit."""
 
-migrations: Final = Migrations("gatepost-journal")
-
-
-@migrations()  # type: ignore[untyped-decorator]
-def first_schema(db: Database) -> None:
-    """Lay the tables: entries, the streams they belong to, and what was lost.
-
-    An entry's `id` is its stream's `base` plus its sequence, so the one B-tree needs no index
-    beside it: each would cost another 4.7 KB on the card for an entry.
-    """
-    db.table("stream").create(
-        {
-            "no": int,
-            "stream": str,
-            "base": int,
-            "boot": str,
-            "anchor": int,  # the highest sequence that is no longer kept,
-            "anchor_hash": bytes,  # and its hash, so that the chain can still be verified
-        },
-        pk="no",
-        not_null={"stream", "base", "boot", "anchor"},
-    )
-    db.table("entry").create(
-        {
-            "id": int,
-            "v": int,
-            "prev": bytes,
-            "kind": str,
-            "at_ms": int,  # null while the clock was unset
-            "open": bytes,
-            "seal": bytes,
-            "sealed": bytes,  # null once retention has erased it
-        },
-        pk="id",
-        not_null={"v", "prev", "kind", "open"},
-    )
-    db.table("lost").create(
-        {"stream": str, "first": int, "last": int, "reason": str},
-        not_null={"stream", "first", "last", "reason"},
-    )
-
-
-@migrations()  # type: ignore[untyped-decorator]
-def rows_that_prove_themselves(db: Database) -> None:
-    """Have a row keep the beginning of its own hash, and note what was read out of broken files.
-
-    After stream `stream_no` (0: none) more may have been recorded than anybody can tell.
-    """
-    db.table("entry").add_column("own", bytes)
-    db.table("salvaged").create(
-        {"stream_no": int, "entries": int, "lost": int},
-        not_null={"stream_no", "entries", "lost"},
-    )
-
 
 def prepare(connection: sqlite3.Connection) -> None:
     """Set the pragmas and bring the schema up to date."""
@@ -94,7 +38,7 @@ def prepare(connection: sqlite3.Connection) -> None:
         "journal_size_limit = 4194304",
     ):
         connection.execute(f"PRAGMA {pragma}").fetchall()
-    migrations.apply(Database(connection))
+    lay(connection)
 
 
 def keep_reserve(path: Path, size: int = RESERVE_BYTES) -> bool:

@@ -549,7 +549,7 @@ def test_a_disk_that_takes_nothing_is_no_reason_to_restore(tmp_path, monkeypatch
         error.sqlite_errorname = word
         raise error
 
-    monkeypatch.setattr(ledger_room.migrations, "apply", refuse)
+    monkeypatch.setattr(ledger_room, "lay", refuse)
     with pytest.raises(LedgerUnwritable, match="free the disk") as raised:
         Ledger(tmp_path / "ledger.db")
     assert "restore" not in str(raised.value)

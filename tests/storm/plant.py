@@ -89,7 +89,10 @@ def _safe_of_newest(right: Any) -> Any:
     def keep(directory: Any) -> Any:
         kept = right(directory)
         newest = backup.backups(directory)[-1:]
-        return kept if not newest else _with_safe(kept, backup.marks(newest[0]))
+        if not newest:
+            return kept
+        with backup.checked(newest[0]) as db:
+            return _with_safe(kept, backup.marks(db))
 
     return keep
 
