@@ -45,7 +45,7 @@ def drawn_frame(
     away = away @ np.array(((1, turn), (-turn, 1))) @ np.array(((1, shear), (0, 1)))
     middle = np.array((rng.uniform(0.25, 0.75) * SIZE[0], rng.uniform(0.35, 0.85) * SIZE[1]))
     corners = np.asarray(middle + away + rng.normal(0, 0.02 * half[1], (4, 2)), np.float32)
-    return weather(lay(face, corners, ground), rng, MODERATE)
+    return weather(lay(face, corners, ground), rng, MODERATE, wide)
 
 
 def by_kind(reader: PlateReader, glyphs: Glyphs, each: int = EACH) -> dict[str, float]:

@@ -23,8 +23,8 @@ from training.weather import weather
 
 Batch = tuple[NDArray[np.generic], ...]
 
-DRAWN: Final = 0.42
-REAL: Final = 0.52
+DRAWN: Final = 0.50
+REAL: Final = 0.44
 """Shares of the lessons; the rest is no plate."""
 FONT: Final = 0.15
 """Of the drawn ones, with a font's glyphs instead of the standard's."""

@@ -3,6 +3,8 @@
 `strength` 0 changes nothing; 1 is what gates see; beyond, worse.
 """
 
+from typing import Final
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -10,13 +12,21 @@ from numpy.typing import NDArray
 Picture = NDArray[np.uint8]
 Values = NDArray[np.float32]
 
+FEWEST: Final = 50.4
+"""Pixels that a camera has of a plate's width, at least."""
 
-def weather(picture: Picture, rng: np.random.Generator, strength: float) -> Picture:
-    """Lay light, dirt, blur and the sensor's own over a picture."""
+
+def weather(
+    picture: Picture, rng: np.random.Generator, strength: float, wide: float | None = None
+) -> Picture:
+    """Lay light, dirt, blur and the sensor's own over a picture.
+
+    What blurs goes by how wide the plate is in it, in pixels: by the whole picture unless given.
+    """
     if rng.random() < 0.18 * strength:
         picture = _dirty(picture, rng)
     picture = _lit(picture, rng, strength)
-    picture = _blurred(picture, rng, strength)
+    picture = _blurred(picture, rng, strength, wide or picture.shape[1])
     if rng.random() < 0.06 * strength:
         picture = _rained(picture, rng)
     return _sensed(picture, rng, strength)
@@ -133,11 +143,11 @@ def _rained(picture: Picture, rng: np.random.Generator) -> Picture:
 # --- Camera ---------------------------------------------------------------------------------
 
 
-def _blurred(picture: Picture, rng: np.random.Generator, strength: float) -> Picture:
+def _blurred(picture: Picture, rng: np.random.Generator, strength: float, wide: float) -> Picture:
     """Too few pixels, out of focus, moving."""
     height, width = picture.shape[:2]
     if rng.random() < 0.65 * strength:
-        shrink = rng.uniform(0.30, 0.9)
+        shrink = max(rng.uniform(0.30, 0.9), FEWEST / wide)
         small = (max(8, round(width * shrink)), max(4, round(height * shrink)))
         picture = _picture(cv2.resize(picture, small, interpolation=cv2.INTER_AREA))
         how = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_NEAREST)[
@@ -146,9 +156,9 @@ def _blurred(picture: Picture, rng: np.random.Generator, strength: float) -> Pic
         picture = _picture(cv2.resize(picture, (width, height), interpolation=how))
     chance = rng.random()
     if chance < 0.35 * strength:
-        picture = cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.4, 1.6) * width / 168))
+        picture = cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.4, 1.6) * wide / 168))
     elif chance < 0.5 * strength:
-        length = int(rng.integers(3, max(4, width // 24)) | 1)
+        length = int(rng.integers(3, max(4, int(wide) // 24)) | 1)
         kernel = np.zeros((length, length), np.float32)
         slope = rng.uniform(-0.5, 0.5)
         for i in range(length):
