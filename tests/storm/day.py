@@ -66,6 +66,8 @@ class Plan:
     actions: int = ACTIONS
     only: tuple[Action, ...] | None = None
     """Just these, whatever the seed draws."""
+    together: float = traffic.TOGETHER
+    """How busy the gates' loops are."""
 
     def drawn(self) -> tuple[Action, ...]:
         """Draw the actions, and keep those that are wanted."""
@@ -180,7 +182,8 @@ class Site:
     def _bring(self, box: Box, passages: int) -> None:
         rng = Random(f"traffic {self.plan.seed} {box.number}")
         for nth, at in enumerate(traffic.plan(rng, passages, DAY_S)):
-            passage = traffic.Traveller(box, 1000 + nth, rng.getrandbits(60))
+            seed = rng.getrandbits(60)
+            passage = traffic.Traveller(box, 1000 + nth, seed, self.plan.together)
             if at < self.clock.now:
                 continue
             self.clock.at(round(at, 3) + nth / 1e6, self._walk(passage))

@@ -4,12 +4,14 @@ from tests.storm.day import Plan, run_day
 from tests.storm.nemesis import Action
 
 HOUR = 3600.0
+THEN = 0.4
+"""How busy the loops were on the days on which all this was found."""
 
 
 def test_a_gate_is_not_heard_again_because_its_message_waits():
     """A full ledger read what it had in hand each second, and called its gates heard each time."""
     full = Action(0.9 * HOUR, "centre disk full", -1, "", 3.5 * HOUR)
-    done = run_day(Plan(3, passages=30, only=(full,)))
+    done = run_day(Plan(3, passages=30, only=(full,), together=THEN))
     assert not done.broken
     assert done.figures["feeds held to the truth"] > 8
 
@@ -21,7 +23,7 @@ def test_tombstones_of_a_full_disk_are_entries_like_others():
         Action(8.9 * HOUR, "high-water mark", 5, "", 3.8 * HOUR),
         Action(9.4 * HOUR, "disk", 5, "full", 0.5 * HOUR),
     )
-    done = run_day(Plan(34, passages=30, only=both))
+    done = run_day(Plan(34, passages=30, only=both, together=THEN))
     assert not done.broken
     assert done.figures["entries LOST"] > 0
 
@@ -36,6 +38,7 @@ def test_what_a_backup_only_calls_lost_is_not_safe():
                 Action(11.75 * HOUR, "backup"),
                 Action(11.88 * HOUR, "centre emptied", -1, "and all backups", 60.0),
             ),
+            together=THEN,
         )
     )
     assert not done.broken
@@ -44,7 +47,8 @@ def test_what_a_backup_only_calls_lost_is_not_safe():
 
 def test_a_journal_that_goes_on_being_called_broken_is_made_anew():
     """All of it read well, so it was believed again and again while nothing was recorded."""
-    done = run_day(Plan(1_000_199, only=(Action(8.76 * HOUR, "torn file", 7, "only said"),)))
+    torn = Action(8.76 * HOUR, "torn file", 7, "only said")
+    done = run_day(Plan(1_000_199, only=(torn,), together=THEN))
     assert not done.broken
     assert done.figures["entries LOST"] == 0
 
@@ -58,6 +62,7 @@ def test_a_day_is_known_by_a_clock_entry_where_its_streams_start_is_gone():
                 Action(5.27 * HOUR, "power cut", 5, "late", 0.85 * HOUR),
                 Action(16.17 * HOUR, "centre emptied", -1, "and all backups", 60.0),
             ),
+            together=THEN,
         )
     )
     assert not done.broken
@@ -66,7 +71,7 @@ def test_a_day_is_known_by_a_clock_entry_where_its_streams_start_is_gone():
 
 def test_a_return_that_was_never_told_of_does_not_leave_a_gate_waiting():
     """All was safe when central left, and the word that it was back was lost on the way."""
-    done = run_day(Plan(1_000_766))
+    done = run_day(Plan(1_000_766, together=THEN))
     assert not done.broken
 
 
@@ -80,6 +85,7 @@ def test_a_quiet_gate_learns_of_a_centre_whose_birth_it_never_heard():
                 Action(8.0 * HOUR, "weather", -1, "lossy", 11.0 * HOUR),
                 Action(15.0 * HOUR, "centre restored", -1, "older backup", 120.0),
             ),
+            together=THEN,
         )
     )
     assert not done.broken

@@ -13,6 +13,9 @@ from gateway import contract
 from gateway.core.events import Record
 from tests.storm.gate import Box
 
+TOGETHER = 0.7
+"""How often a passage is one round of the loop; of the others every second one is two rounds."""
+
 
 class DecidedTwo(contract.Decided, frozen=True, kw_only=True, omit_defaults=True):
     """A decision as a later version writes it: a kind that today's centre does not know."""
@@ -34,8 +37,8 @@ def plan(rng: Random, passages: int, day_s: float) -> list[float]:
 class Traveller:
     """One passage, from its coming to its going."""
 
-    def __init__(self, box: Box, key: int, seed: int) -> None:
-        self.box, self.key = box, key
+    def __init__(self, box: Box, key: int, seed: int, together: float = TOGETHER) -> None:
+        self.box, self.key, self.together = box, key, together
         self.rng = Random(seed)
         self.starts = -1
         self.ref: str | None = None
@@ -63,11 +66,11 @@ class Traveller:
             over.append(Record(body, key))
         how = rng.choice(("left", "left", "left", "next", "turned"))
         over.append(Record(contract.Closed(how=how, persons=persons), key))
-        together = rng.random()
-        if together < 0.4:
+        apart = rng.random()
+        if apart < self.together:
             yield 0.0, [opening, *measured, *over]
             return
-        if together < 0.7:
+        if apart < (1.0 + self.together) / 2.0:
             yield 0.0, [opening, *measured]
         else:
             yield 0.0, [opening]
