@@ -21,7 +21,7 @@ def local_day(at_ms):
 def judge(run):
     """Stop the site, compare, and give the verdict."""
     had = set(run.recorded.rows)
-    statuses = [(p.name, p.stop()) for p in (*run.site.gates, run.site.central)]
+    ends = [(p, p.stop()) for p in (*run.site.gates, run.site.central)]
     run.look()
     summary = run.site.central.ask("summary")
     held = evidence.Held(run.site.central.ledger)
@@ -31,7 +31,11 @@ def judge(run):
     verdict = evidence.judge(run.recorded, held, summary, run.may_be_gone)
     verdict.wrong += _still_held(run, held)
     passages = _Passages(run, held)
-    verdict.wrong += [f"{name} ended with status {status}" for name, status in statuses if status]
+    verdict.wrong += [
+        f"{program.name} ended with status {status}; it last said:\n{program.ended_with()}"
+        for program, status in ends
+        if status
+    ]
     if not verdict.passages:
         verdict.wrong.append("no passage was counted: nothing was tried")
     verdict.wrong += [*run.wrong, *_unrevised(run), *_broken_words(run, held)]
