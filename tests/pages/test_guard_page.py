@@ -100,6 +100,18 @@ def faults(page, size):
     return page.evaluate(CLIPPED) + page.evaluate(SMALL_KEYS, TEN_MM[size])
 
 
+# --- It comes up, whatever did not come at first ---
+
+
+@pytest.mark.parametrize("part", ["app.js", "kit.js", "style.css"])
+def test_a_page_of_which_a_part_did_not_come_loads_itself_again(wide, stage, part):
+    wide.route(f"**/{part}", lambda route: route.abort(), times=1)
+    wide.goto(stage.screen.url)
+    with wide.expect_navigation():
+        pass
+    wide.wait_for_selector(".page .idle")
+
+
 # --- Everything fits ------------------------------------------------------------------------
 
 
