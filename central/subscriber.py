@@ -121,9 +121,6 @@ class Link:
         client.on_message = self._on_message
         client.on_subscribe = self._on_subscribe
         client.on_publish = self._on_publish
-        # Else whoever publishes writes to the socket, too, beside the thread that turns the loop:
-        # paho takes a client whose loop it did not start itself for one without threads.
-        client.on_socket_register_write = _left_to_the_loop
         client.reconnect_delay_set(1, max(1, int(broker.reconnect_s_max)))
         client.max_inflight_messages_set(_IN_FLIGHT_MAX)
         client.will_set(contract.CENTRAL_STATUS, contract.encode(will), qos=1, retain=True)
@@ -261,10 +258,6 @@ class Link:
                 "The broker refuses what is published; see its ACL.",
                 extra={"CENTRAL_REASON": str(code)},
             )
-
-
-def _left_to_the_loop(*_: Any) -> None:
-    """Write nothing here: the loop is awake, and writes next."""
 
 
 def attempt(broker: Broker) -> None:

@@ -4,7 +4,6 @@ import json
 import queue
 import signal
 import socket
-import threading
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -97,25 +96,6 @@ def test_a_link_that_lies_about_being_connected_is_found(tmp_path, broker, clien
     central = broken(tmp_path, LYING, broker_port=broker.port)
     assert central.ended() == 1
     assert "nothing that we publish has come back" in central.said()
-
-
-@pytest.mark.broker
-def test_nobody_but_the_links_own_thread_writes_to_its_socket(tmp_path, broker, monkeypatch):
-    """Two that write at once may send one message into another, or close what was just opened."""
-    link = new_link(config.read(Central(tmp_path, broker.port).config), queue.SimpleQueue())
-    writers, write = set(), link._client.loop_write
-
-    def noted():
-        writers.add(threading.current_thread().name)
-        return write()
-
-    monkeypatch.setattr(link._client, "loop_write", noted)
-    link.start()
-    wait_for(lambda: link.connected, what="the link")
-    for number in range(200):
-        link.publish("gate/v1/feed/none", b"%d" % number)
-    link.stop(Status(v=1, online=False, boot="b", at_ms=0, version="1"))
-    assert writers == {"mqtt"}
 
 
 def test_a_link_that_hangs_while_it_connects_is_found(tmp_path):
