@@ -179,6 +179,4 @@ function Side({ words, view, lane, names, many }) {
 
 addEventListener("contextmenu", (event) => event.preventDefault());
 matchMedia("(max-width: 640px), (max-height: 400px)").addEventListener("change", () => put({}));
-// A fault in the drawing must not leave an old picture standing.
-addEventListener("error", () => setTimeout(() => location.reload(), 5000));
 watch(take);
