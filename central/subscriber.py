@@ -1,11 +1,12 @@
-"""The centre's side of the broker: one paho client on one thread, and an inbox.
+"""The centre's side of the broker: one paho client on a thread of its own, and an inbox.
 
 What arrives is put into the inbox and acknowledged to the broker only when the ledger has committed
 it (`acknowledge`), and only on the connection it came by: message ids are used again after a
 reconnect. Clean start and session expiry 0: the broker is not trusted to remember.
 
-paho's loop thread dies of an exception in a callback while `is_connected()` stays true; so every
-callback is wrapped, and whatever ends the thread is reported in the inbox.
+paho's thread dies of an exception in a callback while `is_connected()` stays true; so every
+callback is wrapped, and whatever ends the thread is reported in the inbox. paho must have begun the
+thread itself (`loop_start`): only then does that thread alone write to the socket (decision 0050).
 """
 
 import logging
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any, Concatenate, Final, ParamSpec, TypeAlias
 
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -92,6 +93,35 @@ def _reported(
     return wrapped
 
 
+class _Client(mqtt.Client):
+    """paho's client, whose thread says when it ends and of what."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        super().__init__(
+            CallbackAPIVersion.VERSION2, CLIENT_ID, protocol=mqtt.MQTTv5, manual_ack=True
+        )
+        self.ended = threading.Event()
+        """The thread is over."""
+        self.ending = False
+        """It is meant to end."""
+        self._inbox = inbox
+
+    def loop_forever(
+        self, timeout: float = 1.0, retry_first_connection: bool = False
+    ) -> MQTTErrorCode:
+        """Do what `loop_start` made the thread for."""
+        came_to: BaseException = RuntimeError("its loop came to an end")
+        try:
+            return super().loop_forever(timeout, retry_first_connection)
+        except BaseException as error:  # noqa: BLE001 - a thread's entry: report and end.
+            came_to = error
+            return MQTTErrorCode.MQTT_ERR_UNKNOWN
+        finally:
+            self.ended.set()
+            if not self.ending:
+                self._inbox.put(Died("mqtt", came_to))
+
+
 class Link:
     """The connection to the broker."""
 
@@ -104,16 +134,12 @@ class Link:
         self.connected = False
         self._refused = False
         self._turn = 0
-        self._stopping = False
         self._broker = broker
         self._echo_s_max = 2 * echo_every_s + ECHO_SLACK_S
         self._away_s_max = LOOKUP_S + broker.reconnect_s_max
         self._sign_s = clock.now_s()
         """When the thread last gave a sign of life: an attempt, its outcome, our own word back."""
-        self._client = mqtt.Client(
-            CallbackAPIVersion.VERSION2, CLIENT_ID, protocol=mqtt.MQTTv5, manual_ack=True
-        )
-        client = self._client
+        self._client = client = _Client(inbox)
         client.on_pre_connect = client.on_socket_open = self._on_attempt
         client.on_connect = self._on_connect
         client.on_connect_fail = self._on_connect_fail
@@ -128,7 +154,6 @@ class Link:
             client.username_pw_set(broker.username, _text(password))
         if broker.tls:
             client.tls_set_context(_tls_context(broker))
-        self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
 
     def start(self) -> None:
         """Connect, and go on trying while the broker is not there."""
@@ -140,14 +165,14 @@ class Link:
             clean_start=True, properties=properties,
         )  # fmt: skip
         self._sign_s = clock.now_s()
-        self._thread.start()
+        self._client.loop_start()
 
     def ailing(self, now: float) -> str | None:
         """Say that the thread is dead or hangs, or that the connection is none; None: all well.
 
         A library that says it is connected is not believed: its socket may be half open.
         """
-        if not self._thread.is_alive():
+        if self._client.ended.is_set():
             return "the link's thread is dead"
         connected, quiet_s = self.connected, now - self._sign_s
         if connected and quiet_s > self._echo_s_max:
@@ -161,7 +186,7 @@ class Link:
 
     def stop(self, farewell: contract.Status) -> None:
         """Say farewell, wait a little for the broker to have it, and let go."""
-        self._stopping = True
+        self._client.ending = True
         if self.connected:
             said = self._client.publish(
                 contract.CENTRAL_STATUS, contract.encode(farewell), qos=1, retain=True
@@ -171,7 +196,7 @@ class Link:
             except RuntimeError:
                 log.warning("The farewell was not taken by the broker.")
         self._client.disconnect()
-        self._thread.join(5.0)
+        self._client.ended.wait(5.0)
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         """Send, if there is a connection; whoever is told late asks again."""
@@ -189,15 +214,6 @@ class Link:
             self._client.unsubscribe(_FEEDS)
 
     # --- paho's thread ---
-
-    def _run(self) -> None:
-        try:
-            self._client.loop_forever(retry_first_connection=True)
-        except BaseException as error:  # noqa: BLE001 - a thread's entry: report and end.
-            self.inbox.put(Died("mqtt", error))
-            return
-        if not self._stopping:
-            self.inbox.put(Died("mqtt", RuntimeError("its loop came to an end")))
 
     @_reported
     def _on_attempt(self, *_: Any) -> None:

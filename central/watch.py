@@ -1,7 +1,8 @@
 """Watches what may die or hang without a word, in the centre and in the vault, and says which.
 
 Law: the service manager is told that all is well only by the loop, and only after each part was
-looked at. What is not well is said at once, and ends the process.
+looked at. What is not well, and is not a moment later, is said, and ends the process. A moment
+later: when the whole process stood still, each part looks hung until it has run again.
 
 A loop that hangs can say nothing, nor can an end that does not come: a timer that needs no Python
 then prints where each thread stands (files and lines, no values), and ends the process before the
@@ -21,6 +22,8 @@ HANG_S: Final = 60.0
 SHARE: Final = 0.8
 """Of the service manager's bound, so that what hangs is said first."""
 ARM_S: Final = 1.0
+SURE_S: Final = 3.0
+"""Who looks hung has so long to come round; each does within half a second or so."""
 END_S: Final = 30.0
 """For letting go of everything; systemd's TimeoutStopSec= is longer."""
 STDERR: Final = 2
@@ -38,15 +41,19 @@ class Watch:
         self._watchdog_s = watchdog_s
         self._hang_s = HANG_S if watchdog_s is None else watchdog_s * SHARE
         self._fed_s = self._armed_s = float("-inf")
+        self._ill_s: float | None = None
+        """Since when something has not been well."""
 
     def turned(self, now: float) -> str | None:
         """Take note that the loop came round; say what is dead or hangs, None when all is well."""
         if now >= self._armed_s + ARM_S:
             self._armed_s = now
             self.arm()
-        for look in self.looks:
-            if (ailment := look(now)) is not None:
-                return ailment
+        ailment = next((said for look in self.looks if (said := look(now)) is not None), None)
+        if ailment is not None:
+            self._ill_s = now if self._ill_s is None else self._ill_s
+            return ailment if now >= self._ill_s + SURE_S else None
+        self._ill_s = None
         if self._watchdog_s is not None and now >= self._fed_s + self._watchdog_s / 4:
             self._fed_s = now
             notify("WATCHDOG=1")

@@ -1,7 +1,9 @@
 """Watches what may die or hang without a word, says which it is, and lets systemd start it anew.
 
 Law: the service manager is told that all is well only by the loop, and only after the journal's
-commit, the devices and the link were looked at. What is not well is said, and ends the process.
+commit, the devices and the link were looked at. What is not well, and is not a moment later, is
+said, and ends the process. A moment later: when the whole process stood still, each part looks hung
+until it has run again.
 
 A loop that hangs can say nothing: a timer of the interpreter's own, on a thread that needs no
 Python, then prints where each thread stands (files and lines, no values), and ends the process
@@ -20,6 +22,8 @@ HANG_S: Final = 30.0
 SHARE: Final = 0.8
 """Of the service manager's bound, so that what hangs is said first."""
 ARM_S: Final = 1.0
+SURE_S: Final = 3.0
+"""Who looks hung has so long to come round; each does within a second or so."""
 START_S: Final = 60.0
 """systemd's TimeoutStartSec=, and what each sign of life adds to it."""
 END_S: Final = 15.0
@@ -38,15 +42,21 @@ class Watch:
         self._watchdog_s = watchdog_s
         self._hang_s = HANG_S if watchdog_s is None else watchdog_s * SHARE
         self._fed_s = self._armed_s = float("-inf")
+        self._ill_s: float | None = None
+        """Since when something has not been well."""
 
     def turned(self, now: float) -> None:
         """Take note that the loop came round; raises PartHung when a part is dead or hangs."""
         if now >= self._armed_s + ARM_S:
             self._armed_s = now
             self.arm()
-        for look in self._looks:
-            if (ailment := look(now)) is not None:
+        ailment = next((said for look in self._looks if (said := look(now)) is not None), None)
+        if ailment is not None:
+            self._ill_s = now if self._ill_s is None else self._ill_s
+            if now >= self._ill_s + SURE_S:
                 raise PartHung(f"The gate's process ends, to be started anew: {ailment}.")
+            return
+        self._ill_s = None
         if self._watchdog_s is not None and now >= self._fed_s + self._watchdog_s / 4:
             self._fed_s = now
             systemd.notify("WATCHDOG=1")

@@ -4,6 +4,8 @@ import json
 import queue
 import signal
 import socket
+import threading
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -49,6 +51,15 @@ picture.draw = stall
 """
 BREAKING = "subscriber.Arrived = None"
 DEAF = "api.BEAT_S_MAX = 5.0; api.ThreadingHTTPServer.process_request = hang"
+LATE = """
+import time
+api.BEAT_S_MAX = 1.0
+def late(*_, came=[time.monotonic()]):
+    came.append(time.monotonic())
+    if came[-1] - came[-2] > 1.0:  # let go on: the loop comes round first
+        time.sleep(0.9)
+api.ThreadingHTTPServer.handle_timeout = late
+"""
 DUMB = "api.ANSWER_S_MAX = 1.0; api.asking.acknowledge = hang"
 DEAF_AT_THE_END = "api.CLOSE_WAIT_S = 0.1; api.ThreadingHTTPServer.process_request = hang"
 ENDLESS = "watch.END_S = 1.0; subscriber.Link.stop = hang"
@@ -96,6 +107,35 @@ def test_a_link_that_lies_about_being_connected_is_found(tmp_path, broker, clien
     central = broken(tmp_path, LYING, broker_port=broker.port)
     assert central.ended() == 1
     assert "nothing that we publish has come back" in central.said()
+
+
+@pytest.mark.broker
+def test_nobody_but_the_links_own_thread_writes_to_its_socket(tmp_path, broker, monkeypatch):
+    """Two that write at once may send one message into another, or close what was just opened."""
+    link = new_link(
+        config.read(places.settings(tmp_path, broker_port=broker.port)),
+        inbox := queue.SimpleQueue(),
+    )
+    writers, write = [], link._client.loop_write
+
+    def noted():
+        writers.append(threading.current_thread())
+        return write()
+
+    monkeypatch.setattr(link._client, "loop_write", noted)
+    link.start()
+    wait_for(lambda: link.connected, what="the link")
+    for number in range(200):
+        link.publish(contract.feed_topic("total", "now"), b"%d" % number)
+    heard = 0
+    while heard < 200:
+        came = inbox.get(timeout=WAIT_S)
+        if isinstance(came, subscriber.Arrived):
+            heard += 1
+            link.acknowledge(came)
+    link.stop(Status(v=1, online=False, boot="b", at_ms=0, version="1"))
+    assert len(set(writers)) == 1
+    assert threading.current_thread() not in writers
 
 
 def test_a_link_that_hangs_while_it_connects_is_found(tmp_path):
@@ -204,6 +244,16 @@ def test_a_page_that_nobody_can_load_any_more_ends_the_centre_which_says_why(tmp
     with ask(central):
         assert central.ended() == 1
     assert "the thread pages has hung for" in central.said()
+
+
+def test_pages_that_stood_still_with_all_the_rest_end_nobody(tmp_path):
+    central = running(broken(tmp_path, LATE))
+    central.process.send_signal(signal.SIGSTOP)
+    time.sleep(2.0)  # The fault itself: longer than the bound.
+    central.process.send_signal(signal.SIGCONT)
+    time.sleep(1.0)  # In which the loop looks, several times.
+    assert health(central)[0] == 503, "it runs, and says that there is no broker"
+    assert central.stop() == 0
 
 
 def test_an_answer_that_does_not_come_ends_the_centre_which_says_why(tmp_path):

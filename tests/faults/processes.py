@@ -115,8 +115,19 @@ def central_frozen(run):
     run.work()
     run.go_on(1.0, 2.0)
     run.site.central.freeze()
-    run.go_on(3.0, 10.0)
+    run.go_on(3.0, 13.0)
     run.site.central.thaw()
+
+
+@fault("gate frozen", keeps=True)
+def gate_frozen(run):
+    """A gate stands still, longer than its threads are given, and comes to again."""
+    run.work()
+    run.go_on(1.0, 2.0)
+    run.gate.freeze()
+    with run.silence(run.gate):
+        run.go_on(3.0, 13.0)
+        run.gate.thaw()
 
 
 @fault("all killed")

@@ -9,13 +9,13 @@ from types import SimpleNamespace
 import pytest
 
 from gateway import contract as c
-from gateway import mqtt
+from gateway import mqtt, systemd
 from gateway.devices import equipment
 from gateway.devices.devices import Line, SerialDevices
 from gateway.errors import JournalUnwritable, PartHung
 from gateway.journal.recorder import Recorder
 from gateway.uplink import Out
-from gateway.watch import Watch
+from gateway.watch import SURE_S, Watch
 from gateway.writing import PROOF_S, RETRY_S, Writing
 
 from .journals import Disk, fill, open_journal, opened, stamp
@@ -225,12 +225,37 @@ def test_a_serial_thread_that_hangs_is_found(tmp_path, make_gate):
     later = time.monotonic() + equipment.BEAT_S_MAX
     assert "the thread device-t1 has hung for 3" in whole.ailing(later)
     watch = Watch([lambda _: whole.ailing(later)], None)
+    watch.turned(0.0)
     with pytest.raises(PartHung, match="device-t1 has hung"):
-        watch.turned(0.0)
+        watch.turned(SURE_S)
     watch.close()  # Or its timer would end the tests themselves.
     sink.open.set()
     devices.stop()
     assert whole.ailing(time.monotonic()) == "the thread device-t1 is dead"
+
+
+@pytest.fixture
+def notes(monkeypatch):
+    noted = []
+    monkeypatch.setattr(systemd, "notify", lambda *states: noted.extend(states))
+    return noted
+
+
+def test_a_part_that_looks_hung_when_all_stood_still_ends_nobody(notes):
+    """Frozen and let go on: the loop looks before the others have come round."""
+    ailing = None
+    watch = Watch([lambda _: ailing, lambda _: None], 10.0)
+    watch.turned(0.0)
+    assert notes == ["WATCHDOG=1"]
+    for now in (60.0, 120.0):
+        ailing = "the thread screen has hung for 60 s"
+        watch.turned(now)
+        watch.turned(now + SURE_S - 0.1)
+        assert notes == ["WATCHDOG=1"], "the watchdog is fed while something is not well"
+        ailing = None
+        watch.turned(now + SURE_S)
+        assert notes.pop() == "WATCHDOG=1"
+    watch.close()
 
 
 @pytest.mark.broker
