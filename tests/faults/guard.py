@@ -16,6 +16,8 @@ from tests.faults.wires import enter
 
 FEVER = 0.06
 BICYCLES, PLATES = 0.1, 0.7
+PATIENCE_S = 30.0
+"""Longer than a gate stands still: a guard who gives up leaves his passage to the next arrival."""
 
 
 class Guard:
@@ -124,7 +126,7 @@ class Guard:
 
     def _load(self):
         self._forget()
-        self._page = http.client.HTTPConnection("127.0.0.1", self.gate.port, timeout=10)
+        self._page = http.client.HTTPConnection("127.0.0.1", self.gate.port, timeout=PATIENCE_S)
         self._page.request("GET", "/")
         with self._page.getresponse() as answer:
             text = answer.read().decode()
