@@ -15,7 +15,7 @@ import numpy as np
 
 from gateway.plates.alphabet import Alphabet
 from gateway.plates.decode import calibrated, softmax
-from gateway.plates.look import SIZE
+from gateway.plates.look import SIZE, lit
 from gateway.plates.model import LIST, Models, Settings, open_models
 from gateway.plates.net import NetReader
 from training.data import Crop, Picture, load_crops, validation_texts
@@ -89,7 +89,7 @@ def temperature_of(models: Models, crops: Labelled) -> float:
     """Find the temperature under which the labels are likeliest."""
     logits, names = [], []
     for crop, (text,) in crops:
-        blob = cv2.dnn.blobFromImage(cv2.resize(crop, SIZE), 1 / 255)
+        blob = cv2.dnn.blobFromImage(lit(np.asarray(cv2.resize(crop, SIZE), np.uint8)), 1 / 255)
         logits.append(models.recogniser.run(blob)[0][0])
         names.append(_named(text, models.alphabet))
     flat, wanted = np.concatenate(logits), np.concatenate(names)

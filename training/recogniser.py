@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from gateway.plates.alphabet import NEWEST
-from gateway.plates.look import SIZE
+from gateway.plates.look import SIZE, lit
 from training.data import load_crops, standard_glyphs
 from training.layouts import TWO_LINES, shape_of
 from training.learning import Course, Tensors, device
@@ -83,7 +83,7 @@ def read_whole(net: nn.Module, pictures: np.ndarray, texts: list[str]) -> float:
 def course(data: Path, size: str, batch: int | None = None) -> Course:
     """Say how the recogniser is taught."""
     held = load_crops(data, held_out=True)
-    crops = np.stack([np.asarray(cv2.resize(crop.picture, SIZE), np.uint8) for crop in held])
+    crops = np.stack([lit(np.asarray(cv2.resize(crop.picture, SIZE), np.uint8)) for crop in held])
     labels = [crop.text for crop in held]
     drawn, texts = drawn_set(data, MEASURE_SEED, MEASURED)
     on_gpu = device().type == "cuda"
@@ -92,7 +92,9 @@ def course(data: Path, size: str, batch: int | None = None) -> Course:
         net=Recogniser(size),
         supply=supply,
         loss_of=loss_of,
-        measure=partial(_measure, (crops, labels), (np.stack(drawn), texts)),
+        measure=partial(
+            _measure, (crops, labels), (np.stack([lit(each) for each in drawn]), texts)
+        ),
         batch=batch or (256 if on_gpu else 64),
         rate=4e-3 if on_gpu else 2.5e-3,
         seed=SEED,

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from gateway.plates.alphabet import COLOUR_OF, COLOURS, NEWEST
 from gateway.plates.grammar import PLACES_MAX, PlateKind
-from gateway.plates.look import SIZE, TALL, laid
+from gateway.plates.look import SIZE, TALL, laid, lit
 from training.data import UNKNOWN, load_crops, standard_glyphs, validation_texts
 from training.faces import draw_plate
 from training.glyphs import BUILT_IN, Glyphs, Picture
 from training.layouts import TWO_LINES, Shape, cells_of, shape_of
 from training.texts import LESSONS, random_plate
-from training.wear import framed, lay, loose_corners, plain_ground
+from training.wear import boxed_corners, framed, lay, loose_corners, plain_ground
 from training.weather import weather
 
 Batch = tuple[NDArray[np.generic], ...]
@@ -35,6 +35,8 @@ FACE_WIDE: Final = 200
 SMALL: Final = (94, 24)
 SMALL_SHARE: Final = 0.3
 """Of real crops, those squeezed as the public CCPD crops are, which lost their shape so."""
+BOXED: Final = 0.4
+"""Of real crops that are laid on a ground, those that slope in an upright box."""
 HOWS: Final = (cv2.INTER_AREA, cv2.INTER_LINEAR, cv2.INTER_CUBIC)
 _CLASS: Final = {character: place for place, character in enumerate(NEWEST.classes)}
 _NOWHERE: Final = np.full(8, np.nan, np.float32)
@@ -110,7 +112,7 @@ class Studio:
         while True:
             made = [self.sample() for _ in range(size)]
             yield (
-                np.stack([each.picture for each in made]),
+                np.stack([lit(each.picture) for each in made]),
                 np.stack([each.places for each in made]),
                 np.stack([each.corners for each in made]),
                 np.array([each.colour for each in made]),
@@ -154,7 +156,8 @@ class Studio:
             )
         if rng.random() < 0.35:
             ground = self.surroundings() if rng.random() < 0.6 else plain_ground(rng, SIZE)
-            seen = lay(face, loose_corners(rng, SIZE, strength), ground)
+            found = boxed_corners if rng.random() < BOXED else loose_corners
+            seen = lay(face, found(rng, SIZE, strength), ground)
         else:
             seen = lay(face, self.tight_corners(strength), cv2.resize(face, SIZE))
         # Of yellow ones nobody noted whether they have two lines.

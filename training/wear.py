@@ -34,6 +34,8 @@ def loose_corners(
 ) -> NDArray[np.float32]:
     """Draw where a crop's plate has its corners, clockwise from the top left, in pixels."""
     width, height = size
+    if rng.random() < 0.15 * strength:
+        return boxed_corners(rng, size, strength)
     if rng.random() < 0.4 * strength:
         # As a first box has it: much around the plate, turned, seen from aside.
         half = np.array((rng.uniform(0.55, 0.96) * width, rng.uniform(0.40, 0.94) * height)) / 2
@@ -53,6 +55,27 @@ def loose_corners(
     away = away @ np.array(((1, turn * squeeze), (-shear / squeeze, 1)))
     jitter = rng.normal(0, 0.010 * strength, (4, 2)) * (width, 1.8 * height)
     return (middle + away + jitter).astype(np.float32)
+
+
+def boxed_corners(
+    rng: np.random.Generator, size: tuple[int, int], strength: float
+) -> NDArray[np.float32]:
+    """Draw the corners of a plate that slopes, in the upright box that was cut around it.
+
+    The box is squeezed to the crop's shape, as the public CCPD crops are.
+    """
+    high = rng.uniform(0.40, 0.95)
+    left, right = high * np.exp(rng.normal(0, 0.06 * strength, 2))
+    lean = rng.normal(0, 0.05 * strength)
+    corners = np.array(((0, 0), (1, 1 - high), (1 + lean, 1 - high + right), (lean, left)))
+    if rng.random() < 0.5:
+        corners = corners[[1, 0, 3, 2]] * (-1, 1)
+    low, top = corners.min(0), corners.max(0)
+    inside = (corners - low) / (top - low)
+    margin = rng.uniform(-0.02, 0.05, 2)
+    jitter = rng.normal(0, 0.008 * strength, (4, 2))
+    placed = (inside * (1 - 2 * margin) + margin + jitter) * size
+    return np.asarray(placed, np.float32)
 
 
 def lay(face: Picture, corners: NDArray[np.float32], ground: Picture) -> Picture:

@@ -29,6 +29,9 @@ UPPER: Final = (0.04, 0.40, 0.14, 0.86)
 LOWER: Final = (0.37, 0.97, 0.02, 0.98)
 UPPER_WIDE: Final = 52
 """Of the 168 columns, those that the upper line is given: two or three characters of seven."""
+BRIGHT: Final = 220
+"""What is brightest in a crop is lifted to this: the recogniser sees dusk as it sees day."""
+BRIGHTER_MAX: Final = 6.0
 TWO: Final = 0.5
 """From here on a plate is taken to have two lines."""
 CONFIDENCE_MIN: Final = 0.05
@@ -58,10 +61,19 @@ def laid(tall: Picture) -> Picture:
     return np.asarray(np.hstack(parts), np.uint8)
 
 
+def lit(crop: Picture) -> Picture:
+    """Give a crop with the light turned up, if it is dark; a bright one as it is."""
+    brightest = float(np.percentile(crop[::2, ::2], 98))
+    if brightest >= BRIGHT:
+        return crop
+    alpha = min(BRIGHTER_MAX, BRIGHT / max(brightest, 1.0))
+    return np.asarray(cv2.convertScaleAbs(crop, alpha=alpha), np.uint8)
+
+
 def look(models: Models, picture: Picture, corners: Corners) -> Look:
     """Look at what lies within corners, as one line."""
     crop, turn = flattened(picture, corners, SIZE)
-    places, own, colours, *rest = models.recogniser.run(cv2.dnn.blobFromImage(crop, 1 / 255))
+    places, own, colours, *rest = models.recogniser.run(cv2.dnn.blobFromImage(lit(crop), 1 / 255))
     points = own.reshape(4, 2) * np.array(SIZE, np.float32)
     return Look(
         softmax(places[0], models.settings.temperature),
@@ -77,7 +89,7 @@ def look_again(models: Models, picture: Picture, first: Look, corners: Corners) 
     if first.two_lines < TWO:
         return look(models, picture, corners)
     crop, _ = flattened(picture, corners, TALL)
-    places, _, colours, *_ = models.recogniser.run(cv2.dnn.blobFromImage(laid(crop), 1 / 255))
+    places, _, colours, *_ = models.recogniser.run(cv2.dnn.blobFromImage(lit(laid(crop)), 1 / 255))
     chances = softmax(places[0], models.settings.temperature)
     return Look(chances, first.corners, softmax(colours[0]), first.two_lines)
 

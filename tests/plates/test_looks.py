@@ -5,7 +5,7 @@ import pytest
 
 from gateway.plates.alphabet import COLOURS, NEWEST
 from gateway.plates.decode import texts_of
-from gateway.plates.look import Look, joined
+from gateway.plates.look import BRIGHT, BRIGHTER_MAX, Look, joined, lit
 from gateway.plates.picture import is_crop
 
 CLASSES = NEWEST.classes
@@ -54,3 +54,12 @@ def test_a_picture_of_a_plates_size_and_shape_may_be_a_crop(size):
 )
 def test_a_camera_picture_is_no_crop(size):
     assert not is_crop(np.zeros((size[1], size[0], 3), np.uint8))
+
+
+def test_a_dark_crop_is_lit_and_a_bright_one_left_as_it_is():
+    crop = np.zeros((48, 168, 3), np.uint8)
+    crop[:, 20:60] = 50
+    assert lit(crop).max() == BRIGHT
+    assert (lit(np.asarray(crop * 5, np.uint8)) == crop * 5).all()
+    assert not lit(np.zeros_like(crop)).any()
+    assert lit(np.asarray(crop // 50, np.uint8)).max() == BRIGHTER_MAX

@@ -19,6 +19,7 @@ from training.data import MISLABELLED, ValidationLeak, check_apart, load_crops, 
 from training.drawing import SHAPES, draw_plate, random_plate
 from training.layouts import TWO_LINES, cells_of
 from training.samples import Studio
+from training.wear import boxed_corners
 
 PYTHON = os.environ.get("GATEPOST_TRAINING_PYTHON", sys.executable)
 
@@ -49,6 +50,17 @@ def test_a_crop_whose_label_names_another_plate_is_no_lesson(tmp_path):
         index.read_text(encoding="utf-8").replace(f"\n{last},", f"\n{wrong},"), encoding="utf-8"
     )
     assert len(_lessons(tmp_path / "data")) == len(before) - 1
+
+
+def test_a_plate_that_slopes_fills_its_upright_box():
+    for seed in range(200):
+        corners = boxed_corners(np.random.default_rng(seed), SIZE, 0.0)
+        low, top = corners.min(0) / SIZE, corners.max(0) / SIZE
+        assert (abs(low) <= 0.06).all(), "no more than a little is left or lost at the sides"
+        assert (abs(top - 1) <= 0.06).all()
+        (left, right, _, lowest) = corners
+        assert (lowest[1] - left[1]) / SIZE[1] > 0.3
+        assert left[0] < right[0]
 
 
 def _lessons(folder):
