@@ -63,7 +63,9 @@ def texts_of(
         if alphabet.kinds_of(text):
             shown = tuple(float(places[place, i]) for place, i in enumerate(names[: len(text)]))
             found.append((text, chance, shown))
-    return found[:count]
+            if len(found) == count:
+                break
+    return found
 
 
 def shared_out(
