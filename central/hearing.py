@@ -2,9 +2,10 @@
 
 Pure: no clock, no disk, no network. A retained message is what the broker remembers, and the broker
 is not trusted to remember: it makes no gate heard. Nor is a gate heard of before it has said hello
-to this start of the centre: a restored ledger may lack what the gate no longer calls waiting. What
-a gate still holds for us is believed from its hello, until it is committed, and from its health,
-whichever is more.
+to this start of the centre: a restored ledger may lack what the gate no longer calls waiting. Nor
+after a birth, until the hello or the health that follows it: what the gate said before it was away
+is old. What a gate still holds for us is believed from its hello, until it is committed, and from
+its health, whichever is more.
 """
 
 from collections.abc import Iterable
@@ -27,6 +28,8 @@ class Heard:
     online: bool = False
     greeted: bool = False
     """Whether it has said all that it holds."""
+    newborn: bool = False
+    """Whether its link is new, and nothing was said yet of what it holds by now."""
     told: int = 0
     """Entries that wait to be sent, or for its card to take them, by its last health."""
     held: dict[str, int] = field(default_factory=dict)
@@ -65,6 +68,7 @@ class Hearing:
         gate = self._gates.setdefault(place, Heard())
         gate.online = status.online
         if status.online and not retained:
+            gate.newborn = True
             gate.spoke(now)
 
     def health(self, place: Place, health: contract.Health, now: float, *, retained: bool) -> None:
@@ -72,6 +76,7 @@ class Hearing:
         gate = self._gates.setdefault(place, Heard())
         gate.told = health.waiting + health.not_recorded
         if not retained:
+            gate.newborn = False
             self.spoke(place, now)
 
     def hello(self, place: Place, hello: Hello) -> None:
@@ -82,6 +87,7 @@ class Hearing:
         gate.named |= held
         if not hello.more:
             gate.held, gate.named, gate.greeted = gate.named, {}, True
+            gate.newborn = False
             gate.committed = {
                 name: seq for name, seq in gate.committed.items() if name in gate.held
             }
@@ -105,6 +111,7 @@ class Hearing:
         return (
             gate.online
             and gate.greeted
+            and not gate.newborn
             and gate.last_s is not None
             and now - gate.last_s <= heard_s
         )

@@ -254,6 +254,7 @@ def test_a_retained_word_is_as_old_as_it_says():
     hearing.status(place, status, 0.0, retained=True)
     assert not hearing.heard(place, 0.0, 150.0)
     hearing.status(place, status, 0.0, retained=False)
+    hearing.hello(place, NOTHING)
     assert hearing.heard(place, 0.0, 150.0)
     gone = msgspec.structs.replace(status, online=False)
     hearing.status(place, gone, 0.1, retained=False)
@@ -261,6 +262,27 @@ def test_a_retained_word_is_as_old_as_it_says():
     hearing.spoke(place, 0.2)
     assert hearing.heard(place, 0.2, 150.0)
     assert not hearing.heard(place, 150.3, 150.0)
+
+
+@pytest.mark.parametrize("word", ["hello", "health"])
+def test_a_gate_that_comes_back_is_heard_when_it_has_said_what_it_holds_by_now(word):
+    """Its birth, or an alert that overtakes, says nothing of what it wrote down meanwhile."""
+    hearing, place = Hearing(), ("c01", "east")
+    hearing.hello(place, NOTHING)
+    hearing.spoke(place, 0.0)
+    assert hearing.heard(place, 0.0, 150.0)
+    birth = contract.Status(v=1, online=True, boot="b", at_ms=NOW, version="1")
+    hearing.status(place, birth, 200.0, retained=False)
+    hearing.spoke(place, 200.1)
+    assert not hearing.heard(place, 200.1, 150.0)
+    if word == "hello":
+        held = (contract.Held(stream="c01-east-1", first=1, last=37),)
+        hearing.hello(place, contract.Hello(v=1, boot="b", held=held))
+    else:
+        health = contract.Health(v=1, boot="b", at_ms=NOW, clock="ntp", version="1", waiting=37)
+        hearing.health(place, health, 200.2, retained=False)
+    assert hearing.heard(place, 200.2, 150.0)
+    assert hearing.of(place).waiting == 37
 
 
 def test_a_gates_waiting_entries_are_told(ledger):

@@ -151,5 +151,7 @@ def central_behind(run):
     if last.heard:
         run.wrong.append("12 s after a gate died, a central whose clock fell back calls it heard")
     run.site.central.wall.set(run.ahead_ms, "ntp")
+    recent_ms = true_ms() + run.ahead_ms - HOUR_MS
+    run.wait_for(lambda: run.watcher.said[-1].at_ms > recent_ms, 60, "a feed of the right hour")
     run.forget_feeds()
     run.gate.start()
