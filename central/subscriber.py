@@ -110,16 +110,17 @@ class _Client(mqtt.Client):
         self, timeout: float = 1.0, retry_first_connection: bool = False
     ) -> MQTTErrorCode:
         """Do what `loop_start` made the thread for."""
-        came_to: BaseException = RuntimeError("its loop came to an end")
         try:
-            return super().loop_forever(timeout, retry_first_connection)
+            code = super().loop_forever(timeout, retry_first_connection)
+            if not self.ending:
+                self._inbox.put(Died("mqtt", RuntimeError("its loop came to an end")))
         except BaseException as error:  # noqa: BLE001 - a thread's entry: report and end.
-            came_to = error
+            self._inbox.put(Died("mqtt", error))
             return MQTTErrorCode.MQTT_ERR_UNKNOWN
+        else:
+            return code
         finally:
             self.ended.set()
-            if not self.ending:
-                self._inbox.put(Died("mqtt", came_to))
 
 
 class Link:
