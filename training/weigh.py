@@ -72,7 +72,9 @@ def weigh(data: Path, count: int) -> None:
     for of in (("agrees",), ("differs", "right")):
         said = [sum(each[word] for word in of) for each in (right, wrong)]
         asked = [sum(each.values()) for each in (right, wrong)]
-        print(f"{of[0]}: {said[0]} of {asked[0]} right, {said[1]} of {asked[1]} wrong; times or by")
+        print(
+            f"{of[0]}: {said[0]} of {asked[0]} right, {said[1]} of {asked[1]} wrong; the factor is"
+        )
         print(f"{max(odds(said, asked), odds(said[::-1], asked[::-1])):.1f} at least")
 
 
