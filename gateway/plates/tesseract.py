@@ -2,7 +2,7 @@
 
 Where the package holds a `plate.traineddata` of the project's own, that is what reads; else the
 distribution's Chinese and English, which read next to no plate whole. Nothing it says alone is
-taken without the guard. It costs a process and some 50 ms a plate: never on the fast path.
+taken without the guard. It costs a process and some 60 ms a look: never on the fast path.
 """
 
 import contextlib
