@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from gateway.plates.grammar import KINDS, PlateKind
-from gateway.plates.model import open_models
+from gateway.plates.model import SECOND, open_models
 from gateway.plates.net import NetReader
 from gateway.plates.reader import PlateReader
 from training.glyphs import BUILT_IN, Glyphs, Picture
@@ -63,12 +63,21 @@ def by_kind(reader: PlateReader, glyphs: Glyphs, each: int = EACH) -> dict[str, 
     return shares
 
 
-def evaluate(models: Path, glyph_folder: Path | None, out: Path | None, each: int = EACH) -> None:
+def evaluate(
+    models: Path, glyph_folder: Path | None, out: Path | None, each: int = EACH, name: str = "net"
+) -> None:
     """Print a line for each kind and shape, and write all as JSON."""
     cv2.setNumThreads(1)
     glyphs = BUILT_IN if glyph_folder is None else Glyphs(glyph_folder)
-    shares = by_kind(NetReader(open_models(models)), glyphs, each)
-    for name, share in shares.items():
-        print(f"{name:26} {share:6.1f} %", flush=True)
+    opened = open_models(models)
+    reader: PlateReader = NetReader(opened)
+    if name == "tesseract":
+        # Imported here: who trains the nets needs neither the program nor pytesseract.
+        from gateway.plates.tesseract import TesseractReader  # noqa: PLC0415
+
+        reader = TesseractReader.open(opened, models / SECOND)
+    shares = by_kind(reader, glyphs, each)
+    for shown, share in shares.items():
+        print(f"{shown:26} {share:6.1f} %", flush=True)
     if out is not None:
         out.write_text(json.dumps(shares, indent=2) + "\n", encoding="utf-8")

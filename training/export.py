@@ -10,14 +10,14 @@ import torch
 from torch import nn
 
 from gateway.plates.alphabet import NEWEST
-from gateway.plates.model import LIST, Settings
+from gateway.plates.model import LIST, SECOND, Settings
 from training.net import HEIGHT, WIDTH, WIDTHS, Finder, Recogniser
 
 OUTPUTS: Final = {
     "finder.onnx": ["plates"],
     "recogniser.onnx": ["places", "corners", "colour", "lines"],
 }
-OTHERS: Final = ("plate.traineddata", "reference.onnx")
+OTHERS: Final = (SECOND, "reference.onnx")
 """What else the package's folder holds: the second reader's data, the benchmark's fixed net."""
 FINDER_ACCEPT: Final = 0.4
 
@@ -68,5 +68,16 @@ def write_list(out: Path, names: list[str], settings: Settings) -> None:
         "alphabet": {"characters": NEWEST.characters, "kinds": NEWEST.kinds},
         "settings": asdict(settings),
     }
+    text = json.dumps(listed, indent=2, ensure_ascii=False)
+    (out / LIST).write_text(text + "\n", encoding="utf-8")
+
+
+def record(out: Path, name: str) -> None:
+    """Write a file's checksum into the list, where there is one; what else stands there stays."""
+    if not (out / LIST).exists():
+        return
+    listed = json.loads((out / LIST).read_text(encoding="utf-8"))
+    listed["sha256"][name] = hashlib.sha256((out / name).read_bytes()).hexdigest()
+    listed["sha256"] = dict(sorted(listed["sha256"].items()))
     text = json.dumps(listed, indent=2, ensure_ascii=False)
     (out / LIST).write_text(text + "\n", encoding="utf-8")

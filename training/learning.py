@@ -8,7 +8,7 @@ pool, under another light each time.
 import multiprocessing
 import queue as queues
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -48,6 +48,8 @@ class Course:
     seed: int
     pool: int
     """Samples kept on a CPU; a GPU keeps 32 times as many."""
+    restore: Callable[[nn.Module, Path, torch.Tensor], Sequence[str]] = restore
+    """Takes weights back from an exported file, by pictures; names what begins anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,12 +269,12 @@ def keep(file: Path, parts: dict[str, Any], step: int, curve: list[dict[str, flo
 def begin_from(file: Path, course: Course, data: Path) -> None:
     """Begin with a checkpoint's weights, or with those of an exported net."""
     on = next(course.net.parameters()).device
-    if file.suffix != ".onnx":
+    if file.suffix == ".pt":
         take_over(course.net, torch.load(file, weights_only=True, map_location=on)["mean"])
         return
     shown = next(course.supply(data, course.seed, SHOWN))[0]
     x = torch.from_numpy(shown).to(on).permute(0, 3, 1, 2).float() / 255
-    anew = restore(course.net, file, x.contiguous(memory_format=torch.channels_last))
+    anew = course.restore(course.net, file, x.contiguous(memory_format=torch.channels_last))
     print(f"{file.name} taken back; anew: {', '.join(anew) or 'nothing'}", flush=True)
 
 

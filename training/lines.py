@@ -1,130 +1,149 @@
-"""Train `plate.traineddata`, the second reader: an LSTM of Tesseract's own, from scratch, on lines.
+"""How the second reader learns, and how its weights become `plate.traineddata`.
 
-Debian's `tesseract-ocr` has the programs. Lines are drawn plates of every kind and the training
-crops, as multi-page TIFFs with WordStr boxes; `combine_lang_model` needs radical-stroke.txt and the
-unicharsets of DATA/tesseract. Resumable: `lstmtraining` goes on from its own checkpoint.
+The net is trained in torch (`linenet.py`), with CTC; its weights are then written as Tesseract's
+own file (`traineddata.py`). None of Tesseract's programs is needed for that.
 """
 
-import shutil
-import subprocess  # Tesseract's programs, by the names of PROGRAMS.
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import cv2
 import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
 
 from gateway.plates.alphabet import NEWEST
-from gateway.plates.look import LINE
-from training.data import load_crops, standard_glyphs, validation_texts
-from training.glyphs import BUILT_IN, Picture
-from training.layouts import TWO_LINES, shape_of
-from training.samples import FONT, drawn_crop, face_of
-from training.texts import LESSONS, random_plate
+from gateway.plates.look import SIZE
+from gateway.plates.model import SECOND
+from training.data import load_crops
+from training.export import record, trained
+from training.learning import Course, Plan, Tensors, learn
+from training.linenet import COLUMNS, LineReader
+from training.recogniser import MEASURE_SEED, MEASURED, drawn_set
+from training.samples import Batch, Studio
 
 SEED: Final = 6006
-PAGES: Final = 200
-"""Lines a file."""
-FILES: Final = 60
-HELD: Final = 3
-"""Files kept for evaluation."""
-NET: Final = "[1,48,0,1 Ct3,3,16 Mp3,3 Lfys48 Lfx96 Lrx96 Lfx128 O1c{classes}]"
-RATE: Final = "0.002"
-PROGRAMS: Final = ("tesseract", "lstmtraining", "combine_lang_model", "unicharset_extractor")
+FIRST: Final = 0.1
+"""Plates are read along the corners that a look saw: hardly any crop is as a first look has it."""
+GUIDED: Final = (700, 1500)
+"""Up to the first step the columns are told what stands there, as if all characters were equally
+wide; from the second on CTC alone says what is right. Begun with CTC, the net says "none" for
+long."""
 
 
-def lines(data: Path, seed: int) -> Iterator[tuple[Picture, str]]:
-    """Give grey lines without end: three drawn ones to a real one."""
-    rng, apart = np.random.default_rng(seed), validation_texts(data)
-    crops, glyphs = load_crops(data), standard_glyphs(data)
-    while True:
-        if rng.random() < 0.25:
-            crop = crops[int(rng.integers(0, len(crops)))]
-            picture, text = crop.picture, crop.text
-        else:
-            text, kind = random_plate(rng, None, LESSONS)
-            if text in apart:
-                continue
-            shape = shape_of(kind, rng)
-            face = face_of(text, kind, shape, rng, BUILT_IN if rng.random() < FONT else glyphs)
-            strength = float(rng.uniform(0.0, 0.6))
-            picture, _ = drawn_crop(rng, face, strength, None, cut=shape in TWO_LINES)
-        grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
-        yield np.asarray(cv2.resize(grey, LINE, interpolation=cv2.INTER_CUBIC), np.uint8), text
+def supply(data: Path, seed: int, size: int) -> Iterator[Batch]:
+    """Draw batches without end; plates of two lines always laid side by side."""
+    studio = Studio(data, seed, laid_share=1.0, first=FIRST)
+    for pictures, places, *_ in studio.batches(size):
+        yield pictures, places
 
 
-def write_file(stem: Path, made: Iterator[tuple[Picture, str]]) -> None:
-    """Write PAGES lines as a TIFF of pages, and their boxes."""
-    width, height = LINE
-    pictures, boxes = [], []
-    for page in range(PAGES):
-        picture, text = next(made)
-        pictures.append(picture)
-        boxes.append(f"WordStr 0 0 {width} {height} {page} #{text}")
-        boxes.append(f"\t {width + 1} 0 {width + 2} {height} {page}")
-    cv2.imwritemulti(f"{stem}.tif", pictures)
-    stem.with_suffix(".box").write_text("\n".join(boxes) + "\n", encoding="utf-8")
+def loss_of(net: nn.Module, batch: Tensors) -> tuple[torch.Tensor, dict[str, float]]:
+    """Compute the loss of a batch, and the share of its plates that were read whole."""
+    assert isinstance(net, LineReader)
+    pictures, names = batch
+    gathered = net.gathered(pictures)
+    named = net.read(gathered).float()
+    lengths = (names > 0).sum(1)
+    begin, end = GUIDED
+    free = min(1.0, max(0.0, (float(net.steps) - begin) / (end - begin)))
+    net.steps += 1
+    loss = named.new_zeros(())
+    if free > 0:
+        steps = torch.full_like(lengths, COLUMNS)
+        chances = named.log_softmax(2).transpose(0, 1)
+        ctc = functional.ctc_loss(chances, names, steps, lengths, zero_infinity=True)
+        loss = loss + free * ctc
+    if free < 1:
+        wanted = spread_out(names, lengths).flatten()
+        glance = net.glance(gathered).float()
+        for said in (named, glance):
+            told = functional.cross_entropy(said.flatten(0, 1), wanted)
+            loss = loss + (1 - free) * told
+    right = [said == _text(row) for said, row in zip(texts_of(named), names, strict=True)]
+    return loss, {"whole": float(np.mean(right))}
 
 
-def run(*command: object) -> None:
-    """Run one of Tesseract's programs; raises CalledProcessError with what it said."""
-    subprocess.run([str(each) for each in command], check=True)  # noqa: S603 - PROGRAMS only.
+def spread_out(names: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+    """Say for each column which character stands there if all are equally wide; 0 is none."""
+    middles = (torch.arange(COLUMNS, device=names.device) + 0.5) / COLUMNS
+    along = middles[None] * lengths[:, None]
+    place = along.long().clamp(max=names.shape[1] - 1)
+    off = (along - along.floor() - 0.5).abs()
+    return torch.where(off < 0.25, names.gather(1, place), 0)
 
 
-def starter(data: Path, work: Path) -> Path:
-    """Make the model that training starts from: the alphabet, and no weights."""
-    text = work / "alphabet.txt"
-    text.write_text("\n".join(NEWEST.characters) + "\n", encoding="utf-8")
-    run("unicharset_extractor", "--output_unicharset", work / "unicharset", "--norm_mode", 1, text)
-    run("combine_lang_model", "--input_unicharset", work / "unicharset", "--script_dir",
-        data / "tesseract", "--output_dir", work, "--lang", "plate")  # fmt: skip
-    return work / "plate/plate.traineddata"
+def texts_of(named: torch.Tensor) -> list[str]:
+    """Give each line's likeliest text: columns that say the same are one character."""
+    best = named.argmax(2)
+    changed = torch.ones_like(best, dtype=torch.bool)
+    changed[:, 1:] = best[:, 1:] != best[:, :-1]
+    return [_text(row[new]) for row, new in zip(best, changed, strict=True)]
 
 
-def prepare(data: Path, work: Path) -> None:
-    """Draw the lines and cut them into Tesseract's own form, as far as that is not done."""
-    for number in range(FILES):
-        stem = work / f"lines{number:03}"
-        if stem.with_suffix(".lstmf").exists():
-            continue
-        # Each file from a seed of its own, so that going on draws what was to come.
-        made = lines(data, SEED + number)
-        write_file(stem, made)
-        run("tesseract", f"{stem}.tif", stem, "--psm", 13, "lstm.train")
-        stem.with_suffix(".tif").unlink()
-    names = [f"{work / f'lines{number:03}.lstmf'}" for number in range(FILES)]
-    (work / "held.txt").write_text("\n".join(names[:HELD]) + "\n", encoding="utf-8")
-    (work / "train.txt").write_text("\n".join(names[HELD:]) + "\n", encoding="utf-8")
+def _text(names: torch.Tensor) -> str:
+    return "".join(NEWEST.classes[name] for name in names.tolist())
 
 
-def train_lines(data: Path, work: Path, out: Path, steps: int, slice_s: float) -> None:
-    """Train for so many iterations, or until the slice ends; then write the model out."""
-    missing = [name for name in PROGRAMS if shutil.which(name) is None]
-    if missing:
-        raise SystemExit(f"{missing[0]} is missing: apt-get install tesseract-ocr")
-    work = work / "tesseract"
-    work.mkdir(parents=True, exist_ok=True)
-    begun = work / "plate/plate.traineddata"
-    begun = begun if begun.exists() else starter(data, work)
-    prepare(data, work)
-    kept = work / "kept_checkpoint"
-    command = [
-        "lstmtraining", "--traineddata", begun, "--model_output", work / "kept",
-        "--train_listfile", work / "train.txt", "--eval_listfile", work / "held.txt",
-        "--max_iterations", steps, "--learning_rate", RATE,
-    ]  # fmt: skip
-    if kept.exists():
-        command += ["--continue_from", kept]
-    else:
-        # Its own count of classes replaces the one in the net's words.
-        command += ["--net_spec", NET.format(classes=len(NEWEST.classes) + 1)]
-    try:
-        subprocess.run(  # noqa: S603 - PROGRAMS only.
-            [str(each) for each in command], check=True,
-            timeout=None if slice_s == float("inf") else slice_s,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        print("The slice is over; the same command goes on from the checkpoint.")
-    run("lstmtraining", "--stop_training", "--convert_to_int", "--continue_from", kept,
-        "--traineddata", begun, "--model_output", out / "plate.traineddata")  # fmt: skip
-    print(f"{out / 'plate.traineddata'}: export again, so that models.json has its checksum")
+def read_whole(net: nn.Module, pictures: np.ndarray, texts: list[str]) -> float:
+    """Give the share of crops read whole."""
+    on, right = next(net.parameters()).device, 0
+    for first in range(0, len(pictures), 64):
+        x = torch.from_numpy(pictures[first : first + 64]).to(on).permute(0, 3, 1, 2).float() / 255
+        with torch.no_grad():
+            said = texts_of(net(x))
+        wanted = [text.replace("O", "0") for text in texts[first : first + 64]]
+        right += sum(one == other for one, other in zip(said, wanted, strict=True))
+    return round(right / max(1, len(texts)), 4)
+
+
+def course(data: Path, batch: int | None = None) -> Course:
+    """Say how the second reader is taught."""
+    held = load_crops(data, held_out=True)
+    crops = np.stack([np.asarray(cv2.resize(crop.picture, SIZE), np.uint8) for crop in held])
+    labels = [crop.text for crop in held]
+    drawn, texts = drawn_set(data, MEASURE_SEED, MEASURED)
+    return Course(
+        name="tesseract",
+        net=LineReader(),
+        supply=supply,
+        loss_of=loss_of,
+        measure=partial(_measure, (crops, labels), (np.stack(drawn), texts)),
+        batch=batch or 32,
+        rate=6e-3,
+        seed=SEED,
+        pool=8192,
+        restore=take_back,
+    )
+
+
+def take_back(net: nn.Module, file: Path, shown: torch.Tensor) -> list[str]:
+    """Take the weights of a traineddata back; nothing begins anew."""
+    assert isinstance(net, LineReader)
+    net.take_back(file.read_bytes(), shown)
+    return []
+
+
+def _measure(
+    held: tuple[np.ndarray, list[str]], drawn: tuple[np.ndarray, list[str]], net: nn.Module
+) -> dict[str, float]:
+    return {"held out": read_whole(net, *held), "drawn": read_whole(net, *drawn)}
+
+
+def train_lines(plan: Plan, out: Path, batch: int | None) -> bool:
+    """Train until the last step or the end of the slice; write the file; say whether it is done."""
+    done = learn(course(plan.data, batch), plan)
+    export_lines(plan.work, out)
+    return done
+
+
+def export_lines(work: Path, out: Path) -> None:
+    """Write what WORK holds as `plate.traineddata`, with its checksum in the list."""
+    net = trained(work / "tesseract.pt", LineReader())
+    assert isinstance(net, LineReader)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / SECOND).write_bytes(net.written())
+    record(out, SECOND)

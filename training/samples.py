@@ -18,7 +18,7 @@ from training.faces import draw_plate
 from training.glyphs import BUILT_IN, Glyphs, Picture
 from training.layouts import TWO_LINES, Shape, cells_of, shape_of
 from training.texts import LESSONS, random_plate
-from training.wear import boxed_corners, framed, lay, loose_corners, plain_ground
+from training.wear import FIRST, boxed_corners, framed, lay, loose_corners, plain_ground
 from training.weather import weather
 
 Batch = tuple[NDArray[np.generic], ...]
@@ -73,7 +73,13 @@ def face_of(
 
 
 def drawn_crop(
-    rng: np.random.Generator, face: Picture, strength: float, ground: Picture | None, *, cut: bool
+    rng: np.random.Generator,
+    face: Picture,
+    strength: float,
+    ground: Picture | None,
+    *,
+    cut: bool,
+    first: float = FIRST,
 ) -> tuple[Picture, NDArray[np.float32]]:
     """Photograph a face as a look sees it: the crop and the plate's corners in crop lengths.
 
@@ -81,7 +87,7 @@ def drawn_crop(
     """
     size = TALL if cut else SIZE
     steady = min(strength, 0.5) if cut else strength
-    corners = loose_corners(rng, size, 0.4 * steady if cut else steady)
+    corners = loose_corners(rng, size, 0.4 * steady if cut else steady, first)
     if ground is None:
         ground = plain_ground(rng, size)
     laid_down = lay(framed(face, rng, strength), corners, cv2.resize(ground, size))
@@ -94,7 +100,10 @@ def drawn_crop(
 class Studio:
     """Makes samples without end from one seed."""
 
-    def __init__(self, data: Path, seed: int) -> None:
+    def __init__(
+        self, data: Path, seed: int, *, laid_share: float = LAID, first: float = FIRST
+    ) -> None:
+        self.laid_share, self.first = laid_share, first
         self.rng = np.random.default_rng(seed)
         self.kept_apart = validation_texts(data)
         self.crops = load_crops(data)
@@ -134,12 +143,12 @@ class Studio:
             text, kind = random_plate(rng, kind)
         shape = shape_of(kind, rng)
         two = shape in TWO_LINES
-        cut = two and rng.random() < LAID
+        cut = two and rng.random() < self.laid_share
         glyphs = BUILT_IN if rng.random() < FONT else self.standard
         face = face_of(text, kind, shape, rng, glyphs)
         ground = self.surroundings() if rng.random() < 0.6 else None
         strength = float(rng.uniform(0.2, 1.15))
-        picture, corners = drawn_crop(rng, face, strength, ground, cut=cut)
+        picture, corners = drawn_crop(rng, face, strength, ground, cut=cut, first=self.first)
         lines = UNKNOWN if cut else int(two)
         return Sample(picture, places_of(text), corners, COLOURS.index(COLOUR_OF[kind]), lines)
 
@@ -156,8 +165,11 @@ class Studio:
             )
         if rng.random() < 0.35:
             ground = self.surroundings() if rng.random() < 0.6 else plain_ground(rng, SIZE)
-            found = boxed_corners if rng.random() < BOXED else loose_corners
-            seen = lay(face, found(rng, SIZE, strength), ground)
+            if rng.random() < BOXED * self.first / FIRST:
+                corners = boxed_corners(rng, SIZE, strength)
+            else:
+                corners = loose_corners(rng, SIZE, strength, self.first)
+            seen = lay(face, corners, ground)
         else:
             seen = lay(face, self.tight_corners(strength), cv2.resize(face, SIZE))
         # Of yellow ones nobody noted whether they have two lines.

@@ -1,5 +1,7 @@
 """A plate photographed: where its corners lie in a crop, what is around it, and its frame."""
 
+from typing import Final
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -7,6 +9,11 @@ from numpy.typing import NDArray
 from training.weather import weather
 
 Picture = NDArray[np.uint8]
+
+FIRST: Final = 0.4
+"""At strength 1, the share of crops that are as a first look has them."""
+BOXED: Final = 0.375
+"""For each of these, crops of plates that slope in an upright box."""
 
 
 def wear(
@@ -30,13 +37,13 @@ def plain_ground(rng: np.random.Generator, size: tuple[int, int]) -> Picture:
 
 
 def loose_corners(
-    rng: np.random.Generator, size: tuple[int, int], strength: float
+    rng: np.random.Generator, size: tuple[int, int], strength: float, first: float = FIRST
 ) -> NDArray[np.float32]:
     """Draw where a crop's plate has its corners, clockwise from the top left, in pixels."""
     width, height = size
-    if rng.random() < 0.15 * strength:
+    if rng.random() < BOXED * first * strength:
         return boxed_corners(rng, size, strength)
-    if rng.random() < 0.4 * strength:
+    if rng.random() < first * strength:
         # As a first box has it: much around the plate, turned, seen from aside.
         half = np.array((rng.uniform(0.55, 0.96) * width, rng.uniform(0.40, 0.94) * height)) / 2
         free = np.array((width, height)) / 2 - half

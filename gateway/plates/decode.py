@@ -59,7 +59,7 @@ def texts_of(
         beams = longer[:BREADTH]
     found, classes = [], alphabet.classes
     for chance, names in beams:
-        text = _spelt("".join(classes[i] for i in names))
+        text = spelt("".join(classes[i] for i in names))
         if alphabet.kinds_of(text):
             shown = tuple(float(places[place, i]) for place, i in enumerate(names[: len(text)]))
             found.append((text, chance, shown))
@@ -77,7 +77,7 @@ def shared_out(
     return tuple([(text, confidence) for text, _, _ in texts[:1]] + others)
 
 
-def _spelt(text: str) -> str:
+def spelt(text: str) -> str:
     """Spell the office's O, which is drawn as a 0 and stands on old official plates only."""
     return text if kinds_of(text) or text[1:2] != "0" else f"{text[0]}O{text[2:]}"
 

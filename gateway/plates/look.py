@@ -22,8 +22,6 @@ SIZE: Final = (168, 48)
 """Width and height of the crop that the recogniser looks at."""
 TALL: Final = (168, 96)
 """Of a plate of two lines before it is cut into them."""
-LINE: Final = (224, 64)
-"""Of the line that the second reader is given: 64 pixels read best of what was tried."""
 UPPER: Final = (0.04, 0.40, 0.14, 0.86)
 """Of such a plate, the upper line: top, bottom, left, right; GA 36's rear plate and a margin."""
 LOWER: Final = (0.37, 0.97, 0.02, 0.98)
@@ -32,6 +30,12 @@ UPPER_WIDE: Final = 52
 BRIGHT: Final = 220
 """What is brightest in a crop is lifted to this: the recogniser sees dusk as it sees day."""
 BRIGHTER_MAX: Final = 6.0
+MIDDLE: Final = 128
+LEVEL: Final = 50
+"""Of 255: the brightness that the second reader's crops are brought to, and how far from it most of
+one lies."""
+SPREAD_MIN: Final = 4
+"""What lies nearer together is not pulled apart further."""
 TWO: Final = 0.5
 """From here on a plate is taken to have two lines."""
 CONFIDENCE_MIN: Final = 0.05
@@ -68,6 +72,13 @@ def lit(crop: Picture) -> Picture:
         return crop
     alpha = min(BRIGHTER_MAX, BRIGHT / max(brightest, 1.0))
     return np.asarray(cv2.convertScaleAbs(crop, alpha=alpha), np.uint8)
+
+
+def levelled(crop: Picture) -> Picture:
+    """Give a crop the same light as every other: dark and dull ones read as others do."""
+    spread = max(SPREAD_MIN, float(crop.std()))
+    level = (crop - np.float32(crop.mean())) * np.float32(LEVEL / spread) + MIDDLE
+    return np.asarray(np.clip(level + 0.5, 0, 255), np.uint8)
 
 
 def look(models: Models, picture: Picture, corners: Corners) -> Look:

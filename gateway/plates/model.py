@@ -24,6 +24,8 @@ Numbers: TypeAlias = NDArray[np.float32]
 
 FOLDER: Final = Path(__file__).with_name("models")
 LIST: Final = "models.json"
+SECOND: Final = "plate.traineddata"
+"""The second reader's net, in Tesseract's own form."""
 RUNTIMES: Final[tuple[Runtime, ...]] = ("best", "opencv", "onnxruntime")
 
 
@@ -88,15 +90,30 @@ def open_models(folder: Path = FOLDER, runtime: Runtime = "best") -> Models:
     return Models(nets[0], nets[1], alphabet, settings, runtime)
 
 
+def check_listed(path: Path) -> None:
+    """Check a file against the list beside it; raises ModelRefused."""
+    try:
+        listed = json.loads(path.with_name(LIST).read_text(encoding="utf-8"))
+        _checked(path, listed["sha256"][path.name])
+    except ModelRefused:
+        raise
+    except (OSError, ValueError, KeyError, TypeError) as fault:
+        raise ModelRefused(f"plate model {path} cannot be read: {fault}; reinstall") from fault
+
+
 def _open(path: Path, sha256: str, outputs: list[str], runtime: Runtime) -> Net:
+    # Read from memory: the bytes that were checked are the bytes that run.
+    return _net(path.name, _checked(path, sha256), outputs, runtime)
+
+
+def _checked(path: Path, sha256: str) -> bytes:
     content = path.read_bytes()
     found = hashlib.sha256(content).hexdigest()
     if found != sha256:
         raise ModelRefused(
             f"plate model {path.name} has checksum {found[:12]}, not {sha256[:12]}; reinstall"
         )
-    # Read from memory: the bytes that were checked are the bytes that run.
-    return _net(path.name, content, outputs, runtime)
+    return content
 
 
 def open_net(path: Path, runtime: Runtime) -> Net:

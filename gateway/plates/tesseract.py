@@ -1,9 +1,8 @@
 """The second reader: Tesseract, by pytesseract, on plates that our detector found.
 
 Where the package holds a `plate.traineddata` of the project's own, that is what reads; else the
-distribution's Chinese and English, which read next to no plate whole (docs and `plates benchmark`
-say how many). Nothing it says alone is taken without the guard. It costs a process and 30 to 200
-ms a plate: never on the fast path.
+distribution's Chinese and English, which read next to no plate whole. Nothing it says alone is
+taken without the guard. It costs a process and some 60 ms a look: never on the fast path.
 """
 
 import contextlib
@@ -20,35 +19,29 @@ import numpy as np
 import pytesseract
 from numpy.typing import NDArray
 
-from gateway.plates import find, locate
+from gateway.plates.decode import spelt
 from gateway.plates.errors import ReaderMissing
 from gateway.plates.grammar import DIGITS, LETTERS, MARKS, PROVINCES, RARE_MARKS
-from gateway.plates.look import LINE, TALL, TWO, laid, look
-from gateway.plates.model import FOLDER, Models, open_models
-from gateway.plates.net import FIRST_LOOK, SECOND_LOOK, placed
-from gateway.plates.picture import (
-    SIDE_MAX,
-    Corners,
-    Picture,
-    as_picture,
-    box_of,
-    cut_out,
-    flattened,
-    is_crop,
-    is_tall,
-    widened,
-    within,
-)  # fmt: skip
+from gateway.plates.look import SIZE, TALL, TWO, laid, levelled, look
+from gateway.plates.model import FOLDER, SECOND, Models, check_listed, open_models
+from gateway.plates.net import SECOND_LOOK, THIRD_LOOK, NetReader
+from gateway.plates.picture import Corners, Picture, as_picture, box_of, flattened, widened
 from gateway.plates.reader import Plate, Region
 
-OWN: Final = FOLDER / "plate.traineddata"
+OWN: Final = FOLDER / SECOND
 STOCK: Final = ("chi_sim", "eng")
 WHITELIST: Final = f"-c tessedit_char_whitelist={PROVINCES}{LETTERS}{DIGITS}{MARKS}{RARE_MARKS}"
+AS_IT_IS: Final = "--psm 13 -c tessedit_do_invert=0"
+"""The whole crop is the line: nothing is cut off, scaled or turned into its negative."""
 WAIT_S: Final = 2
 """For one plate. A camera process that says nothing for three seconds is taken for hung."""
 MEMORY: Final = "/dev/shm"  # noqa: S108 - pytesseract makes its names so that nobody guesses them.
 """Where Linux keeps files in memory."""
 CONFIDENCE_MAX: Final = 0.99
+LOOKS: Final = (SECOND_LOOK, THIRD_LOOK)
+"""How much wider than the plate what is read is; the second look where the first is not sure."""
+SURE: Final = 0.8
+"""From here on what stands nearer counts for more than what reads surer."""
 
 
 class TesseractReader:
@@ -60,25 +53,32 @@ class TesseractReader:
 
     def __init__(self, models: Models, own: Path | None, beat: Callable[[], object] = bool) -> None:
         self._models = models
+        self._nets = NetReader(models)
         self._beat = beat
         self.runtime = models.runtime
         self._languages = "plate" if own else "+".join(STOCK)
         folder = f" --tessdata-dir {shlex.quote(str(own.parent))}" if own else ""
-        self._config = f"--psm 7 {WHITELIST}{folder}"
+        self._config = f"{AS_IT_IS} {WHITELIST}{folder}"
 
     @classmethod
     def open(
         cls, models: Models | None = None, own: Path = OWN, beat: Callable[[], object] = bool
     ) -> "TesseractReader":
-        """Open; raises ReaderMissing when the program or a language is not installed."""
+        """Open; raises ReaderMissing or ModelRefused.
+
+        The first when the program or a language is not installed, the second when the project's own
+        file is not the one on record.
+        """
         try:
             installed = set(pytesseract.get_languages())
         except (pytesseract.TesseractNotFoundError, OSError) as fault:
             raise ReaderMissing(
-                "tesseract is not installed: apt-get install tesseract-ocr tesseract-ocr-chi-sim"
+                "tesseract is not installed: apt-get install tesseract-ocr"
             ) from fault
         missing = [each for each in STOCK if each not in installed]
-        if missing and not own.exists():
+        if own.exists():
+            check_listed(own)
+        elif missing:
             raise ReaderMissing(
                 f"tesseract lacks the language {missing[0]}: "
                 f"apt-get install tesseract-ocr-{missing[0].replace('_', '-')}"
@@ -88,52 +88,46 @@ class TesseractReader:
         return cls(models or open_models(), own if own.exists() else None, beat)
 
     def read(self, picture: NDArray[np.generic], region: Region = ()) -> tuple[Plate, ...]:
-        """Give every plate in a picture, the most confident first; never raises."""
-        part = cut_out(picture, region)
-        whole = as_picture(part.array)
+        """Give every plate where the nets see one: of the sure the nearest first; never raises."""
+        places = self._nets.read(picture, region)
+        whole = as_picture(picture) if places else None
         if whole is None:
             return ()
-        shrunk, _ = within(whole, SIDE_MAX)
-        back = part.array.shape[1] / shrunk.shape[1]
+        share = whole.shape[1] / picture.shape[1]
         plates = []
-        for corners, two_lines in self._places(shrunk):
-            text, confidence = self.line(shrunk, corners, two_lines=two_lines)
-            plate = self._plate(text, confidence, corners, shrunk.shape)
-            plates.append(placed(plate, back, (part.left, part.top), picture.shape))
-        held = [plate for plate in plates if part.holds(plate.corners)]
-        return tuple(sorted(held, key=lambda plate: -plate.confidence))
+        for place in places:
+            corners = np.array(place.corners, np.float32)
+            text, confidence = self.line(whole, corners * np.float32(share))
+            plates.append(self._plate(text, confidence, corners, picture.shape))
+        return tuple(sorted(plates, key=_rank))
 
     def line(
         self, picture: Picture, corners: Corners, *, two_lines: bool | None = None
     ) -> tuple[str, float]:
-        """Read what lies within corners; gives "" unless it is a plate's text."""
+        """Read the plate that has these corners; gives "" unless it is a plate's text."""
         if two_lines is None:
-            two_lines = is_tall(corners)
-        crop, _ = flattened(picture, corners, TALL if two_lines else LINE)
-        row = cv2.resize(laid(crop), LINE) if two_lines else crop
-        text, confidence = self._said(cv2.cvtColor(row, cv2.COLOR_BGR2GRAY))
-        known = self._models.alphabet.kinds_of(text)
-        return (text, confidence) if known else ("", 0.0)
+            two_lines = look(self._models, picture, corners).two_lines >= TWO
+        best = "", 0.0
+        for wider in LOOKS:
+            said = self._look(picture, widened(corners, *wider), two_lines=two_lines)
+            best = max(best, said, key=lambda one: one[1])
+            if best[1] >= SURE:
+                break
+        return best
 
-    def _places(self, picture: Picture) -> list[tuple[Corners, bool | None]]:
-        """Find plates with the detector, and rectify them along the corners seen up close."""
-        height, width = picture.shape[:2]
-        if is_crop(picture):
-            sides = np.array(((0, 0), (width, 0), (width, height), (0, height)), np.float32)
-            return [(sides, look(self._models, picture, sides).two_lines >= TWO)]
-        line = self._models.settings.finder_accept
-        rough = [corners for _, corners in find.found(self._models.finder, picture, line)]
-        if not rough:
-            return [(corners, None) for corners in locate.candidates(picture, 2)]
-        seen = [look(self._models, picture, widened(each, *FIRST_LOOK)) for each in rough]
-        return [(widened(each.corners, *SECOND_LOOK), each.two_lines >= TWO) for each in seen]
+    def _look(self, picture: Picture, corners: Corners, *, two_lines: bool) -> tuple[str, float]:
+        crop, _ = flattened(picture, corners, TALL if two_lines else SIZE)
+        row = levelled(laid(crop) if two_lines else crop)
+        said, confidence = self._said(np.asarray(cv2.cvtColor(row, cv2.COLOR_BGR2RGB), np.uint8))
+        text = spelt(said)
+        return (text, confidence) if self._models.alphabet.kinds_of(text) else ("", 0.0)
 
-    def _said(self, grey: NDArray[np.uint8]) -> tuple[str, float]:
+    def _said(self, row: Picture) -> tuple[str, float]:
         self._beat()
         try:
             with _in_memory():
                 said = pytesseract.image_to_data(
-                    grey,
+                    row,
                     lang=self._languages,
                     config=self._config,
                     timeout=WAIT_S,
@@ -164,6 +158,14 @@ class TesseractReader:
             corners=tuple((float(x), float(y)) for x, y in corners),
             candidates=((text, confidence),) if text else (),
         )
+
+
+def _rank(plate: Plate) -> tuple[bool, float]:
+    """Put the widest of the sure plates first: it stands nearest."""
+    if plate.confidence < SURE:
+        return True, -plate.confidence
+    (left, top), (right, bottom) = plate.corners[:2]
+    return False, -float(np.hypot(right - left, bottom - top))
 
 
 @contextlib.contextmanager

@@ -5,7 +5,16 @@ import pytest
 
 from gateway.plates.alphabet import COLOURS, NEWEST
 from gateway.plates.decode import texts_of
-from gateway.plates.look import BRIGHT, BRIGHTER_MAX, Look, joined, lit
+from gateway.plates.look import (
+    BRIGHT,
+    BRIGHTER_MAX,
+    LEVEL,
+    MIDDLE,
+    Look,
+    joined,
+    levelled,
+    lit,
+)  # fmt: skip
 from gateway.plates.picture import is_crop
 
 CLASSES = NEWEST.classes
@@ -63,3 +72,17 @@ def test_a_dark_crop_is_lit_and_a_bright_one_left_as_it_is():
     assert (lit(np.asarray(crop * 5, np.uint8)) == crop * 5).all()
     assert not lit(np.zeros_like(crop)).any()
     assert lit(np.asarray(crop // 50, np.uint8)).max() == BRIGHTER_MAX
+
+
+def test_a_dark_dull_crop_is_brought_to_the_light_of_a_clear_one():
+    clear = np.random.default_rng(2).integers(0, 256, (48, 168, 3)).astype(np.uint8)
+    dull = np.asarray(20 + clear * 0.2, np.uint8)
+    assert np.abs(levelled(clear).astype(int) - levelled(dull)).max() <= 3
+    assert levelled(dull).mean() == pytest.approx(MIDDLE, abs=1)
+    assert levelled(dull).std() == pytest.approx(LEVEL, abs=1)
+
+
+def test_a_crop_of_one_colour_shows_no_noise_that_was_not_there():
+    flat = np.full((48, 168, 3), 90, np.uint8)
+    flat[::2] += 1
+    assert levelled(flat).std() < LEVEL / 4

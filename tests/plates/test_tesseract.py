@@ -8,12 +8,16 @@ import numpy as np
 import pytest
 
 from gateway.camera.cameras import BEAT_S_MAX
-from gateway.plates.errors import ReaderMissing
+from gateway.plates.errors import ModelRefused, ReaderMissing
 from gateway.plates.grammar import kinds_of
+from gateway.plates.model import LIST, SECOND
 from gateway.plates.reader import status_of
 from gateway.plates.readers import open_reader
-from gateway.plates.tesseract import MEMORY, WAIT_S
-from training.drawing import draw_scene
+from gateway.plates.tesseract import MEMORY, OWN, WAIT_S, TesseractReader
+from training.drawing import draw_plate, draw_scene, random_plate, wear
+
+DRAWN = 10
+"""Plates of each kind."""
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +46,37 @@ def test_without_its_language_it_says_what_to_install(monkeypatch, tmp_path):
     with pytest.raises(
         ReaderMissing, match=r"lacks the language chi_sim: apt-get install tesseract-ocr-chi-sim"
     ):
-        open_reader("tesseract")
+        TesseractReader.open(own=tmp_path / "missing")
+
+
+def test_its_own_file_is_the_one_on_record_or_is_refused(second, tmp_path):
+    own = tmp_path / SECOND
+    own.write_bytes(OWN.read_bytes()[:-1] + b"1")
+    with pytest.raises(ModelRefused, match=r"cannot be read.*reinstall"):
+        TesseractReader.open(own=own)
+    (tmp_path / LIST).write_bytes(OWN.with_name(LIST).read_bytes())
+    with pytest.raises(ModelRefused, match=f"{SECOND} has checksum"):
+        TesseractReader.open(own=own)
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "size"),
+    [
+        ("blue", "line", (168, 48)), ("green", "green", (168, 48)), ("yellow", "line", (168, 48)),
+        ("police", "line", (168, 48)), ("trailer", "rear", (168, 96)),
+    ],
+)  # fmt: skip
+def test_its_own_file_reads_drawn_plates(second, kind, shape, size):
+    """A net whose weights were written wrongly would read none."""
+    rng = np.random.default_rng(12)
+    sides = np.array(((0, 0), (size[0], 0), size, (0, size[1])), np.float32)
+    right = 0
+    for _ in range(DRAWN):
+        text, _ = random_plate(rng, kind)
+        crop = wear(draw_plate(text, kind, rng, shape=shape), rng, size, 0.2)
+        said, _ = second.line(crop, sides, two_lines=size[1] > 48)
+        right += said == text
+    assert right >= 0.8 * DRAWN
 
 
 def test_it_gives_plates_or_nothing_and_is_never_accepted(second):

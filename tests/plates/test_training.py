@@ -13,10 +13,11 @@ import pytest
 
 from gateway.plates.alphabet import NEWEST
 from gateway.plates.grammar import KINDS
-from gateway.plates.look import SIZE, TALL, laid
+from gateway.plates.look import SIZE, TALL, laid, levelled
+from gateway.plates.tesseract import AS_IT_IS, OWN
 from tests.plates.lessons import write_data
 from training.data import MISLABELLED, ValidationLeak, check_apart, load_crops, validation_texts
-from training.drawing import SHAPES, draw_plate, random_plate
+from training.drawing import SHAPES, draw_plate, random_plate, wear
 from training.layouts import TWO_LINES, cells_of
 from training.samples import Studio
 from training.wear import boxed_corners
@@ -214,3 +215,65 @@ def test_training_ends_when_what_draws_has_died(tmp_path):
     )  # fmt: skip
     assert done.returncode == 1
     assert "DrawingEnded" in done.stderr
+
+
+def test_the_second_reader_learns_goes_on_from_its_file_and_tesseract_opens_it(data, tmp_path):
+    if not _has_torch():
+        pytest.skip("no torch here: name a Python that has it in GATEPOST_TRAINING_PYTHON")
+    command = (
+        PYTHON, "-m", "training", "tesseract", "--data", data, "--workers", 1, "--batch", 8,
+        "--steps", 20,
+    )  # fmt: skip
+    out = tmp_path / "out"
+    first = _ran(*command, "--work", tmp_path / "work", "--out", out, "--slice-s", 1)
+    assert first.returncode == 3, first.stderr
+    assert (tmp_path / "work/tesseract.pt").exists()
+    second = _ran(*command, "--work", tmp_path / "work", "--out", out)
+    assert second.returncode == 0, second.stderr
+    kept = json.loads(_ran(PYTHON, "-c", CURVE, tmp_path / "work/tesseract.pt").stdout)
+    assert kept[-1] < kept[0]
+    third = _ran(*command, "--work", tmp_path / "anew", "--out", out, "--start", out)
+    assert third.returncode == 0, third.stderr
+    assert "plate.traineddata taken back" in third.stdout
+    if shutil.which("tesseract"):
+        shown = tmp_path / "shown.png"
+        cv2.imwrite(str(shown), np.zeros((48, 168, 3), np.uint8))
+        told = _ran("tesseract", shown, "-", "--tessdata-dir", out, "-l", "plate", "--psm", 13)
+        assert told.returncode == 0, told.stderr
+
+
+SAME = """
+import sys
+import cv2, numpy as np, torch
+from pathlib import Path
+from gateway.plates.look import levelled
+from training.linenet import LineReader
+from training.lines import texts_of
+folder = Path(sys.argv[1])
+pictures = np.stack([cv2.imread(str(file)) for file in sorted(folder.glob("*.png"))])
+x = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
+net = LineReader()
+net.take_back(Path(sys.argv[2]).read_bytes(), x)
+with torch.no_grad():
+    print("\\n".join(texts_of(net.eval()(x))))
+"""
+
+
+def test_torch_and_tesseract_say_the_same_of_the_same_weights(tmp_path):
+    if not _has_torch():
+        pytest.skip("no torch here: name a Python that has it in GATEPOST_TRAINING_PYTHON")
+    if not shutil.which("tesseract"):
+        pytest.skip("tesseract is not installed")
+    rng, count = np.random.default_rng(21), 40
+    for number in range(count):
+        text, kind = random_plate(rng, "blue")
+        crop = wear(draw_plate(text, kind, rng), rng, SIZE, 0.3)
+        cv2.imwrite(str(tmp_path / f"{number:02}.png"), levelled(crop))
+    mine = _ran(PYTHON, "-c", SAME, tmp_path, OWN).stdout.split("\n")
+    (tmp_path / "list").write_text("".join(f"{tmp_path}/{n:02}.png\n" for n in range(count)))
+    theirs = _ran(
+        "tesseract", tmp_path / "list", "-", "--tessdata-dir", OWN.parent, "-l", "plate",
+        *AS_IT_IS.split(), "-c", "page_separator=|",
+    ).stdout.split("|")  # fmt: skip
+    same = [one == other.strip() for one, other in zip(mine, theirs, strict=False)][:count]
+    assert sum(same) >= 0.95 * count
