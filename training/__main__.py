@@ -120,7 +120,7 @@ def main() -> None:
         case "export":
             from training.export import export
 
-            export(given.work, given.out)
+            export(given.work, given.out, given.start)
         case "calibrate":
             from training.calibrate import calibrate
 

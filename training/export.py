@@ -20,6 +20,9 @@ OUTPUTS: Final = {
 OTHERS: Final = (SECOND, "reference.onnx")
 """What else the package's folder holds: the second reader's data, the benchmark's fixed net."""
 FINDER_ACCEPT: Final = 0.4
+BEFORE: Final = 0.3
+"""The share of an older checkpoint's weights in a net that went on from it with other lessons: the
+mean of the two reads drawn plates better than either."""
 
 
 def trained(kept: Path, net: nn.Module) -> nn.Module:
@@ -31,6 +34,17 @@ def trained(kept: Path, net: nn.Module) -> nn.Module:
     return mean.module.eval()
 
 
+def mixed(net: nn.Module, before: Path) -> nn.Module:
+    """Mix the averaged weights of an older checkpoint of the same net in."""
+    old = torch.load(before, weights_only=True, map_location="cpu")["mean"]
+    own = net.state_dict()
+    for name, value in own.items():
+        if value.is_floating_point():
+            value.lerp_(old[f"module.{name}"], BEFORE)
+    print(f"{before}: {BEFORE:.0%} of it")
+    return net
+
+
 def size_of(kept: Path) -> str:
     """Tell which size of recogniser a checkpoint holds."""
     weights = torch.load(kept, weights_only=True, map_location="cpu")["net"]
@@ -38,11 +52,16 @@ def size_of(kept: Path) -> str:
     return next(name for name, widths in WIDTHS.items() if widths[0] == first)
 
 
-def export(work: Path, out: Path) -> None:
-    """Export the nets that WORK holds; temperature, slope and accept line are calibration's."""
+def export(work: Path, out: Path, before: Path | None = None) -> None:
+    """Export the nets that WORK holds; temperature, slope and accept line are calibration's.
+
+    `before` holds the checkpoint that the recogniser went on from, if that is to be mixed in.
+    """
     out.mkdir(parents=True, exist_ok=True)
     if (kept := work / "recogniser.pt").exists():
         net = trained(kept, Recogniser(size_of(kept)))
+        if before is not None:
+            net = mixed(net, before / kept.name)
         write(net, out / "recogniser.onnx", (HEIGHT, WIDTH))
     if (kept := work / "finder.pt").exists():
         sides = {"picture": {2: "h", 3: "w"}, "plates": {2: "h8", 3: "w8"}}
