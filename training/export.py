@@ -82,13 +82,12 @@ def write(net: nn.Module, file: Path, size: tuple[int, int], **more: Any) -> Non
 def write_list(out: Path, names: list[str], settings: Settings) -> None:
     """Write what the package checks and goes by."""
     listed = {
-        "sha256": {name: hashlib.sha256((out / name).read_bytes()).hexdigest() for name in names},
+        "sha256": {name: _sha256(out / name) for name in names},
         "outputs": OUTPUTS,
         "alphabet": {"characters": NEWEST.characters, "kinds": NEWEST.kinds},
         "settings": asdict(settings),
     }
-    text = json.dumps(listed, indent=2, ensure_ascii=False)
-    (out / LIST).write_text(text + "\n", encoding="utf-8")
+    _write(out, listed)
 
 
 def record(out: Path, name: str) -> None:
@@ -96,7 +95,14 @@ def record(out: Path, name: str) -> None:
     if not (out / LIST).exists():
         return
     listed = json.loads((out / LIST).read_text(encoding="utf-8"))
-    listed["sha256"][name] = hashlib.sha256((out / name).read_bytes()).hexdigest()
-    listed["sha256"] = dict(sorted(listed["sha256"].items()))
+    listed["sha256"] = dict(sorted((listed["sha256"] | {name: _sha256(out / name)}).items()))
+    _write(out, listed)
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _write(out: Path, listed: dict[str, Any]) -> None:
     text = json.dumps(listed, indent=2, ensure_ascii=False)
     (out / LIST).write_text(text + "\n", encoding="utf-8")

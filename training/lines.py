@@ -5,24 +5,19 @@ own file (`traineddata.py`). None of Tesseract's programs is needed for that.
 """
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Final
 
-import cv2
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
-from gateway.plates.alphabet import NEWEST
-from gateway.plates.look import SIZE
 from gateway.plates.model import SECOND
-from training.data import load_crops
 from training.export import record, trained
 from training.learning import Course, Plan, Tensors, learn
 from training.linenet import COLUMNS, LineReader
-from training.recogniser import MEASURE_SEED, MEASURED, drawn_set
+from training.recogniser import measure_by, text_of
 from training.samples import Batch, Studio
 
 SEED: Final = 6006
@@ -63,7 +58,7 @@ def loss_of(net: nn.Module, batch: Tensors) -> tuple[torch.Tensor, dict[str, flo
         for said in (named, glance):
             told = functional.cross_entropy(said.flatten(0, 1), wanted)
             loss = loss + (1 - free) * told
-    right = [said == _text(row) for said, row in zip(texts_of(named), names, strict=True)]
+    right = [said == text_of(row) for said, row in zip(texts_of(named), names, strict=True)]
     return loss, {"whole": float(np.mean(right))}
 
 
@@ -81,37 +76,17 @@ def texts_of(named: torch.Tensor) -> list[str]:
     best = named.argmax(2)
     changed = torch.ones_like(best, dtype=torch.bool)
     changed[:, 1:] = best[:, 1:] != best[:, :-1]
-    return [_text(row[new]) for row, new in zip(best, changed, strict=True)]
-
-
-def _text(names: torch.Tensor) -> str:
-    return "".join(NEWEST.classes[name] for name in names.tolist())
-
-
-def read_whole(net: nn.Module, pictures: np.ndarray, texts: list[str]) -> float:
-    """Give the share of crops read whole."""
-    on, right = next(net.parameters()).device, 0
-    for first in range(0, len(pictures), 64):
-        x = torch.from_numpy(pictures[first : first + 64]).to(on).permute(0, 3, 1, 2).float() / 255
-        with torch.no_grad():
-            said = texts_of(net(x))
-        wanted = [text.replace("O", "0") for text in texts[first : first + 64]]
-        right += sum(one == other for one, other in zip(said, wanted, strict=True))
-    return round(right / max(1, len(texts)), 4)
+    return [text_of(row[new]) for row, new in zip(best, changed, strict=True)]
 
 
 def course(data: Path, batch: int | None = None) -> Course:
     """Say how the second reader is taught."""
-    held = load_crops(data, held_out=True)
-    crops = np.stack([np.asarray(cv2.resize(crop.picture, SIZE), np.uint8) for crop in held])
-    labels = [crop.text for crop in held]
-    drawn, texts = drawn_set(data, MEASURE_SEED, MEASURED)
     return Course(
         name="tesseract",
         net=LineReader(),
         supply=supply,
         loss_of=loss_of,
-        measure=partial(_measure, (crops, labels), (np.stack(drawn), texts)),
+        measure=measure_by(data, lambda net, x: texts_of(net(x))),
         batch=batch or 32,
         rate=6e-3,
         seed=SEED,
@@ -125,12 +100,6 @@ def take_back(net: nn.Module, file: Path, shown: torch.Tensor) -> list[str]:
     assert isinstance(net, LineReader)
     net.take_back(file.read_bytes(), shown)
     return []
-
-
-def _measure(
-    held: tuple[np.ndarray, list[str]], drawn: tuple[np.ndarray, list[str]], net: nn.Module
-) -> dict[str, float]:
-    return {"held out": read_whole(net, *held), "drawn": read_whole(net, *drawn)}
 
 
 def train_lines(plan: Plan, out: Path, batch: int | None) -> bool:

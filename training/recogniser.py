@@ -1,9 +1,8 @@
 """How the recogniser learns, and how well it names held-out and newly drawn plates."""
 
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import cv2
 import numpy as np
@@ -24,6 +23,9 @@ SEED: Final = 20
 MEASURE_SEED: Final = 4002
 MEASURED: Final = 512
 SMOOTHING: Final = 0.06
+
+Said: TypeAlias = Callable[[nn.Module, torch.Tensor], list[str]]
+"""Tells the likeliest text of each crop."""
 
 
 def supply(data: Path, seed: int, size: int) -> Iterator[Batch]:
@@ -67,42 +69,54 @@ def drawn_set(
     return pictures, texts
 
 
-def read_whole(net: nn.Module, pictures: np.ndarray, texts: list[str]) -> float:
-    """Give the share of crops read whole, without grammar and by one look."""
+def texts_of(net: nn.Module, x: torch.Tensor) -> list[str]:
+    """Give the likeliest text of each crop, without grammar and by one look."""
+    return [text_of(row) for row in net(x)[0].argmax(2)]
+
+
+def text_of(names: torch.Tensor) -> str:
+    """Give the text of a row of classes."""
+    return "".join(NEWEST.classes[name] for name in names.tolist())
+
+
+def read_whole(said_of: Said, pictures: np.ndarray, texts: list[str], net: nn.Module) -> float:
+    """Give the share of crops of which a net says the whole text."""
     on, right = next(net.parameters()).device, 0
     for first in range(0, len(pictures), 128):
         x = torch.from_numpy(pictures[first : first + 128]).to(on).permute(0, 3, 1, 2).float() / 255
         with torch.no_grad():
-            named = net(x)[0].argmax(2).cpu().numpy()
-        for row, text in zip(named, texts[first : first + 128], strict=True):
-            said = "".join(NEWEST.classes[i] for i in row)
-            right += said == text.replace("O", "0")
+            said = said_of(net, x)
+        wanted = [text.replace("O", "0") for text in texts[first : first + 128]]
+        right += sum(one == other for one, other in zip(said, wanted, strict=True))
     return round(right / max(1, len(texts)), 4)
+
+
+def measure_by(data: Path, said_of: Said) -> Callable[[nn.Module], dict[str, float]]:
+    """Choose the crops by which a reader's training is measured: held-out ones, and drawn ones."""
+    held = load_crops(data, held_out=True)
+    crops = [np.asarray(cv2.resize(crop.picture, SIZE), np.uint8) for crop in held]
+    sets = {
+        "held out": (crops, [crop.text for crop in held]),
+        "drawn": drawn_set(data, MEASURE_SEED, MEASURED),
+    }
+    shown = {
+        name: (np.stack([lit(each) for each in pictures]), texts)
+        for name, (pictures, texts) in sets.items()
+    }
+    return lambda net: {name: read_whole(said_of, *each, net) for name, each in shown.items()}
 
 
 def course(data: Path, size: str, batch: int | None = None) -> Course:
     """Say how the recogniser is taught."""
-    held = load_crops(data, held_out=True)
-    crops = np.stack([lit(np.asarray(cv2.resize(crop.picture, SIZE), np.uint8)) for crop in held])
-    labels = [crop.text for crop in held]
-    drawn, texts = drawn_set(data, MEASURE_SEED, MEASURED)
     on_gpu = device().type == "cuda"
     return Course(
         name="recogniser",
         net=Recogniser(size),
         supply=supply,
         loss_of=loss_of,
-        measure=partial(
-            _measure, (crops, labels), (np.stack([lit(each) for each in drawn]), texts)
-        ),
+        measure=measure_by(data, texts_of),
         batch=batch or (256 if on_gpu else 64),
         rate=4e-3 if on_gpu else 2.5e-3,
         seed=SEED,
         pool=8192,
     )
-
-
-def _measure(
-    held: tuple[np.ndarray, list[str]], drawn: tuple[np.ndarray, list[str]], net: nn.Module
-) -> dict[str, float]:
-    return {"held out": read_whole(net, *held), "drawn": read_whole(net, *drawn)}

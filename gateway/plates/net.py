@@ -3,7 +3,7 @@
 Law: `read` never raises, whatever the array.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -83,14 +83,8 @@ class NetReader:
             placed(each, back, (part.left, part.top), picture.shape)
             for each in self._plates(shrunk, side, may_be_bare=not region)
         ]
-        return tuple(sorted((each for each in found if part.holds(each.corners)), key=self._rank))
-
-    def _rank(self, plate: Plate) -> tuple[int, float]:
-        """Put the widest of the sure plates first, then of the clear ones: it stands nearest."""
-        if plate.confidence < min(CLEAR, self.accept):
-            return 2, -plate.confidence
-        (left, top), (right, bottom) = plate.corners[:2]
-        return int(plate.confidence < self.accept), -float(np.hypot(right - left, bottom - top))
+        held = (each for each in found if part.holds(each.corners))
+        return ranked(held, min(CLEAR, self.accept), self.accept)
 
     def _plates(self, picture: Picture, side: int, *, may_be_bare: bool) -> list[Plate]:
         bare = self._bare(picture) if may_be_bare else None
@@ -172,6 +166,18 @@ def placed(plate: Plate, back: float, offset: tuple[int, int], shape: tuple[int,
     corners = np.array(plate.corners, np.float32) * back + np.array(offset, np.float32)
     box = box_of(np.asarray(corners, np.float32), shape)
     return replace(plate, box=box, corners=tuple((float(x), float(y)) for x, y in corners))
+
+
+def ranked(plates: Iterable[Plate], clear: float, sure: float) -> tuple[Plate, ...]:
+    """Put the widest of the sure plates first, then of the clear ones: it stands nearest."""
+
+    def rank(plate: Plate) -> tuple[int, float]:
+        if plate.confidence < clear:
+            return 2, -plate.confidence
+        (left, top), (right, bottom) = plate.corners[:2]
+        return int(plate.confidence < sure), -float(np.hypot(right - left, bottom - top))
+
+    return tuple(sorted(plates, key=rank))
 
 
 def _reads_well(plates: list[Plate]) -> bool:

@@ -24,7 +24,7 @@ from gateway.plates.errors import ReaderMissing
 from gateway.plates.grammar import DIGITS, LETTERS, MARKS, PROVINCES, RARE_MARKS
 from gateway.plates.look import SIZE, TALL, TWO, laid, levelled, look
 from gateway.plates.model import FOLDER, SECOND, Models, check_listed, open_models
-from gateway.plates.net import SECOND_LOOK, THIRD_LOOK, NetReader
+from gateway.plates.net import SECOND_LOOK, THIRD_LOOK, NetReader, ranked
 from gateway.plates.picture import Corners, Picture, as_picture, box_of, flattened, widened
 from gateway.plates.reader import Plate, Region
 
@@ -99,7 +99,7 @@ class TesseractReader:
             corners = np.array(place.corners, np.float32)
             text, confidence = self.line(whole, corners * np.float32(share))
             plates.append(self._plate(text, confidence, corners, picture.shape))
-        return tuple(sorted(plates, key=_rank))
+        return ranked(plates, SURE, SURE)
 
     def line(
         self, picture: Picture, corners: Corners, *, two_lines: bool | None = None
@@ -158,14 +158,6 @@ class TesseractReader:
             corners=tuple((float(x), float(y)) for x, y in corners),
             candidates=((text, confidence),) if text else (),
         )
-
-
-def _rank(plate: Plate) -> tuple[bool, float]:
-    """Put the widest of the sure plates first: it stands nearest."""
-    if plate.confidence < SURE:
-        return True, -plate.confidence
-    (left, top), (right, bottom) = plate.corners[:2]
-    return False, -float(np.hypot(right - left, bottom - top))
 
 
 @contextlib.contextmanager
