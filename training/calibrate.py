@@ -29,6 +29,8 @@ DRAWN: Final = 1500
 STREETS: Final = 400
 HARD: Final = (0.3, 1.2)
 STREET_HARD: Final = (0.0, 0.5)
+FLAT: Final = 2.0
+"""A plate of one line is wider than high by more than this."""
 STREET_WIDE_MIN: Final = 60
 """Pixels of the widest plate of a street picture."""
 WRONG_MAX: Final = 0.003
@@ -61,7 +63,8 @@ def drawn(data: Path, seed: int, count: int, alphabet: Alphabet) -> Labelled:
 def streets(data: Path, seed: int, count: int) -> Labelled:
     """Lay held-out crops over the plates of street pictures: what the detector has to find.
 
-    Pictures of far plates alone are left out, so there may be less than `count`.
+    Pictures of far plates alone are left out, so there may be less than `count`; and so are those with
+    a plate of two lines: a crop of one line, stretched over it, is no plate that anybody could hang.
     """
     street, held = Street(data, seed), held_out(data)
     rng, made = street.rng, []
@@ -71,6 +74,8 @@ def streets(data: Path, seed: int, count: int) -> Labelled:
         frame = street.frames[int(rng.integers(0, len(street.frames)))]
         picture = street.load(frame)
         height, width = picture.shape[:2]
+        if any(wide * width < FLAT * high * height for _, _, wide, high in frame.boxes):
+            continue
         chosen = [held[int(rng.integers(0, len(held)))] for _ in frame.boxes]
         widest = 0.0
         for crop, (x, y, wide, high) in zip(chosen, frame.boxes, strict=True):
@@ -142,7 +147,7 @@ def read_all(models: Models, crops: Labelled) -> tuple[np.ndarray, np.ndarray]:
 
 
 def calibrate(data: Path, folder: Path, count: int = DRAWN) -> Settings:
-    """Find temperature, Platt's line and the accept line; write them into the list."""
+    """Find temperature, both of Platt's lines and the accept line; write them into the list."""
     cv2.setNumThreads(1)
     models = open_models(folder)
     real: Labelled = [(crop.picture, (crop.text,)) for crop in held_out(data)]
@@ -152,40 +157,60 @@ def calibrate(data: Path, folder: Path, count: int = DRAWN) -> Settings:
         "in streets": streets(data, SEED, min(STREETS, count)),
         "drawn": made,
     }
-    plain = replace(
-        models.settings, slope=1.0, offset=0.0, accept=ENOUGH,
-        temperature=temperature_of(models, real + made[: len(real)]),
+    sets = {name: pictures for name, pictures in sets.items() if pictures}
+    settings = Settings(
+        temperature=temperature_of(models, real + made[: len(real)]), accept=ENOUGH,
+        finder_accept=models.settings.finder_accept,
     )  # fmt: skip
-    models = replace(models, settings=plain)
-    read = {name: read_all(models, pictures) for name, pictures in sets.items()}
-    # Each set counts the same, whichever there are more of.
-    read = {name: each for name, each in read.items() if len(each[1])}
-    most = max(len(right) for _, right in read.values())
-    shares = [max(1, round(most / len(right))) for _, right in read.values()]
-    chances, rights = (
-        np.concatenate(
-            [np.repeat(each[n], share) for each, share in zip(read.values(), shares, strict=True)]
-        )
-        for n in (0, 1)
-    )
-    said = chances > 0
-    slope, offset = platt(np.clip(chances[said], 1e-6, 1 - 1e-6), rights[said])
-    honest = {
-        name: np.array([calibrated(float(each), slope, offset) for each in sure])
-        for name, (sure, _) in read.items()
-    }
-    rights = np.concatenate([right for _, right in read.values()])
-    line = line_of(np.concatenate(list(honest.values())), rights)
-    for name, (_, right) in read.items():
-        over = honest[name] >= line
+    alone = replace(models, settings=settings, line=None)
+    sure, right = _together({name: read_all(alone, each) for name, each in sets.items()})
+    slope, offset = fitted(sure, right)
+    looks = calibrated_all(sure, slope, offset)
+    settings = replace(settings, slope=slope, offset=offset, accept=line_of(looks, right))
+    if models.line is not None:
+        asking = replace(models, settings=settings)
+        sure, right = _together({name: read_all(asking, each) for name, each in sets.items()})
+        asked = looks < settings.accept
+        slope, offset = fitted(sure[asked], right[asked])
+        settings = replace(settings, line_slope=slope, line_offset=offset)
+    read = {name: read_all(replace(models, settings=settings), each) for name, each in sets.items()}
+    # What the looks alone are not sure enough of is asked about, so no line lies below theirs.
+    line = max(settings.accept, line_of(*_together(read)))
+    settings = replace(settings, accept=round(min(0.995, line), 3))
+    for name, (sure, right) in read.items():
+        over = sure >= settings.accept
         print(f"{name}: {len(right)}, right {right.mean():.4f}, mean confidence"
-              f" {honest[name].mean():.4f}, answered {over.mean():.4f},"
+              f" {sure.mean():.4f}, answered {over.mean():.4f},"
               f" wrong of these {np.count_nonzero(over & ~right)}")  # fmt: skip
-    settings = replace(
-        plain, slope=round(slope, 4), offset=round(offset, 4), accept=round(min(0.995, line), 3)
-    )
     path = folder / LIST
     listed = json.loads(path.read_text(encoding="utf-8")) | {"settings": asdict(settings)}
     path.write_text(json.dumps(listed, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     print(settings)
     return settings
+
+
+def fitted(chances: np.ndarray, rights: np.ndarray) -> tuple[float, float]:
+    """Fit Platt's line to what was read at all."""
+    said = chances > 0
+    if not said.any():
+        return 1.0, 0.0
+    slope, offset = platt(np.clip(chances[said], 1e-6, 1 - 1e-6), rights[said])
+    return round(slope, 4), round(offset, 4)
+
+
+def calibrated_all(chances: np.ndarray, slope: float, offset: float) -> np.ndarray:
+    """Calibrate each of many chances."""
+    return np.array([calibrated(float(each), slope, offset) for each in chances])
+
+
+def _together(
+    read: dict[str, tuple[np.ndarray, np.ndarray]],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Lay all sets together; each counts the same, whichever there are more of."""
+    most = max(len(right) for _, right in read.values())
+    shares = {name: max(1, round(most / len(right))) for name, (_, right) in read.items()}
+    sure, right = (
+        np.concatenate([np.repeat(each[n], shares[name]) for name, each in read.items()])
+        for n in (0, 1)
+    )
+    return sure, right

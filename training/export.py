@@ -10,15 +10,16 @@ import torch
 from torch import nn
 
 from gateway.plates.alphabet import NEWEST
-from gateway.plates.model import LIST, SECOND, Settings
+from gateway.plates.model import LINE, LIST, SECOND, Settings
 from training.net import HEIGHT, WIDTH, WIDTHS, Finder, Recogniser
 
 OUTPUTS: Final = {
     "finder.onnx": ["plates"],
     "recogniser.onnx": ["places", "corners", "colour", "lines"],
+    LINE: ["columns"],
 }
 OTHERS: Final = (SECOND, "reference.onnx")
-"""What else the package's folder holds: the second reader's data, the benchmark's fixed net."""
+"""What else the package's folder may hold: the second reader's data, the benchmark's fixed net."""
 FINDER_ACCEPT: Final = 0.4
 BEFORE: Final = 0.3
 """The share of an older checkpoint's weights in a net that went on from it with other lessons: the
@@ -62,19 +63,18 @@ def export(work: Path, out: Path, before: Path | None = None) -> None:
         net = trained(kept, Recogniser(size_of(kept)))
         if before is not None:
             net = mixed(net, before / kept.name)
-        write(net, out / "recogniser.onnx", (HEIGHT, WIDTH))
+        write(net, out / "recogniser.onnx", (3, HEIGHT, WIDTH))
     if (kept := work / "finder.pt").exists():
         sides = {"picture": {2: "h", 3: "w"}, "plates": {2: "h8", 3: "w8"}}
-        write(trained(kept, Finder()), out / "finder.onnx", (288, 384), dynamic_axes=sides)
+        write(trained(kept, Finder()), out / "finder.onnx", (3, 288, 384), dynamic_axes=sides)
     settings = Settings(temperature=1.0, accept=0.95, finder_accept=FINDER_ACCEPT)
-    names = [*OUTPUTS, *(each for each in OTHERS if (out / each).exists())]
-    write_list(out, names, settings)
+    write_list(out, [each for each in (*OUTPUTS, *OTHERS) if (out / each).exists()], settings)
 
 
-def write(net: nn.Module, file: Path, size: tuple[int, int], **more: Any) -> None:
-    """Write one net as ONNX, for pictures of a height and width."""
+def write(net: nn.Module, file: Path, shape: tuple[int, int, int], **more: Any) -> None:
+    """Write one net as ONNX, for pictures of so many colours, rows and columns."""
     torch.onnx.export(
-        net, (torch.rand(1, 3, *size),), str(file), dynamo=False, opset_version=13,
+        net, (torch.rand(1, *shape),), str(file), dynamo=False, opset_version=13,
         input_names=["picture"], output_names=OUTPUTS[file.name], **more,
     )  # fmt: skip
 
@@ -83,19 +83,23 @@ def write_list(out: Path, names: list[str], settings: Settings) -> None:
     """Write what the package checks and goes by."""
     listed = {
         "sha256": {name: _sha256(out / name) for name in names},
-        "outputs": OUTPUTS,
+        "outputs": {name: said for name, said in OUTPUTS.items() if name in names},
         "alphabet": {"characters": NEWEST.characters, "kinds": NEWEST.kinds},
         "settings": asdict(settings),
     }
     _write(out, listed)
 
 
-def record(out: Path, name: str) -> None:
-    """Write a file's checksum into the list, where there is one; what else stands there stays."""
+def record(out: Path, *names: str) -> None:
+    """Write files' checksums into the list, where there is one; what else stands there stays."""
     if not (out / LIST).exists():
         return
     listed = json.loads((out / LIST).read_text(encoding="utf-8"))
-    listed["sha256"] = dict(sorted((listed["sha256"] | {name: _sha256(out / name)}).items()))
+    for name in names:
+        listed["sha256"][name] = _sha256(out / name)
+        if name in OUTPUTS:
+            listed["outputs"][name] = OUTPUTS[name]
+    listed["sha256"] = dict(sorted(listed["sha256"].items()))
     _write(out, listed)
 
 

@@ -52,9 +52,10 @@ class Convolution(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Look at each place's neighbours."""
-        return self.norm(self._plain(x)).clamp(0, 1)
+        return self.norm(self.plain(x)).clamp(0, 1)
 
-    def _plain(self, x: torch.Tensor) -> torch.Tensor:
+    def plain(self, x: torch.Tensor) -> torch.Tensor:
+        """Look at each place's neighbours, and no more."""
         own: torch.Tensor = self.conv(x)
         edge = (self.seen @ self.conv.weight.flatten(1).T).T.to(own)
         bare = own.new_zeros(own.shape[1], own.shape[2] * own.shape[3])
@@ -68,7 +69,7 @@ class Convolution(nn.Module):
         """Take such rows back, and give what the layer makes of pictures."""
         depth = self.conv.in_channels
         self.conv.weight.copy_(rows[:, :-1].reshape(-1, 3, 3, depth).permute(0, 3, 2, 1))
-        plain = self._plain(x)
+        plain = self.plain(x)
         unfold(self.norm, plain, rows[:, -1])
         return (plain + rows[:, -1].view(1, -1, 1, 1)).clamp(0, 1)
 
@@ -106,6 +107,10 @@ class LineReader(nn.Module):
         seen = by_fours(levelled(x))
         for look, pool in zip(self.looks, POOLS, strict=True):
             seen = pooled(look(seen), pool)
+        return self.gathered_of(seen)
+
+    def gathered_of(self, seen: torch.Tensor) -> torch.Tensor:
+        """Give the same of what the convolutions saw."""
         columns = seen.permute(0, 3, 2, 1).flatten(2)
         normal: torch.Tensor = self.norm(self.gather(columns).transpose(1, 2))
         return normal.clamp(0, 1).transpose(1, 2)
@@ -170,6 +175,26 @@ class LineReader(nn.Module):
         weight, bias = (each.detach().numpy() for each in (self.name.weight, self.name.bias))
         rows[written.codes(NEWEST.characters)] = np.hstack([weight, bias[:, None]])
         return rows
+
+
+class Bare(nn.Module):
+    """The net as a gate runs it: without its dice, which are the same for every line."""
+
+    def __init__(self, whole: LineReader) -> None:
+        super().__init__()
+        self.whole = whole
+        seen = torch.zeros(1, FOUR, HEIGHT // 2, WIDTH // 2)
+        self.edges: list[torch.Tensor] = []
+        with torch.no_grad():
+            for look, pool in zip(whole.looks, POOLS, strict=True):
+                self.edges.append(look.plain(seen) - look.conv(seen))
+                seen = pooled(look(seen), pool)
+
+    def forward(self, seen: torch.Tensor) -> torch.Tensor:
+        """Name the columns of a picture of one light that lies by fours."""
+        for look, pool, edge in zip(self.whole.looks, POOLS, self.edges, strict=True):
+            seen = pooled(look.norm(look.conv(seen) + edge).clamp(0, 1), pool)
+        return self.whole.read(self.whole.gathered_of(seen))
 
 
 def normalisation(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> nn.BatchNorm1d | nn.BatchNorm2d:

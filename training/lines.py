@@ -1,7 +1,8 @@
-"""How the second reader learns, and how its weights become `plate.traineddata`.
+"""How the line net learns, and how its weights become `line.onnx` and `plate.traineddata`.
 
-The net is trained in torch (`linenet.py`), with CTC; its weights are then written as Tesseract's
-own file (`traineddata.py`). None of Tesseract's programs is needed for that.
+It is trained in torch (`linenet.py`), with CTC; its weights are written as ONNX for the first
+reader, and as Tesseract's own file for the second (`traineddata.py`), for which none of
+Tesseract's programs is needed.
 """
 
 from collections.abc import Iterator
@@ -13,10 +14,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from gateway.plates.model import SECOND
-from training.export import record, trained
+from gateway.plates.model import LINE, SECOND
+from training.export import record, trained, write
 from training.learning import Course, Plan, Tensors, learn
-from training.linenet import COLUMNS, LineReader
+from training.linenet import COLUMNS, FOUR, HEIGHT, WIDTH, Bare, LineReader
 from training.recogniser import measure_by, text_of
 from training.samples import Batch, Studio
 
@@ -110,9 +111,10 @@ def train_lines(plan: Plan, out: Path, batch: int | None) -> bool:
 
 
 def export_lines(work: Path, out: Path) -> None:
-    """Write what WORK holds as `plate.traineddata`, with its checksum in the list."""
+    """Write what WORK holds in both forms, with their checksums in the list."""
     net = trained(work / "tesseract.pt", LineReader())
     assert isinstance(net, LineReader)
     out.mkdir(parents=True, exist_ok=True)
     (out / SECOND).write_bytes(net.written())
-    record(out, SECOND)
+    write(Bare(net).eval(), out / LINE, (FOUR, HEIGHT // 2, WIDTH // 2))
+    record(out, SECOND, LINE)

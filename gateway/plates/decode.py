@@ -4,7 +4,8 @@ Pure. The grammar forbids, it never corrects: what is chosen is the most probabl
 """
 
 import math
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,16 @@ BREADTH: Final = 48
 """Beginnings that are kept from place to place."""
 CHANCE_MIN: Final = 0.002
 """A class less likely than this is considered only where it is the likeliest."""
+
+
+class Reading(NamedTuple):
+    """What a plate may say."""
+
+    text: str
+    chance: float
+    """How likely the whole of it is, before calibration."""
+    characters: tuple[float, ...]
+    """The same for each character."""
 
 
 def softmax(logits: Chances, temperature: float = 1.0) -> Chances:
@@ -40,10 +51,8 @@ def calibrated(chance: float, slope: float, offset: float) -> float:
     return 1.0 / (1.0 + math.exp(-(slope * odds + offset)))
 
 
-def texts_of(
-    places: Chances, alphabet: Alphabet, count: int = 5
-) -> list[tuple[str, float, tuple[float, ...]]]:
-    """Give the most probable valid plates: text, its probability, and each character's.
+def texts_of(places: Chances, alphabet: Alphabet, count: int = 5) -> list[Reading]:
+    """Give the most probable valid plates.
 
     `places` holds, for each of the 8 places, the probability of each class.
     """
@@ -62,17 +71,15 @@ def texts_of(
         text = spelt("".join(classes[i] for i in names))
         if alphabet.kinds_of(text):
             shown = tuple(float(places[place, i]) for place, i in enumerate(names[: len(text)]))
-            found.append((text, chance, shown))
+            found.append(Reading(text, chance, shown))
             if len(found) == count:
                 break
     return found
 
 
-def shared_out(
-    texts: list[tuple[str, float, tuple[float, ...]]], confidence: float
-) -> tuple[tuple[str, float], ...]:
+def shared_out(texts: Sequence[Reading], confidence: float) -> tuple[tuple[str, float], ...]:
     """Give candidates with probabilities that agree with the first one's confidence."""
-    rest = max(1.0 - texts[0][1], 1e-9) if texts else 1.0
+    rest = max(1.0 - texts[0].chance, 1e-9) if texts else 1.0
     others = [(text, chance / rest * (1.0 - confidence)) for text, chance, _ in texts[1:]]
     return tuple([(text, confidence) for text, _, _ in texts[:1]] + others)
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.plates.alphabet import COLOURS
-from gateway.plates.decode import calibrated, kind_of, shared_out, softmax, texts_of
+from gateway.plates.decode import Reading, calibrated, kind_of, shared_out, softmax, texts_of
 from gateway.plates.model import Models
 from gateway.plates.picture import Corners, Picture, box_of, flattened, mapped
 from gateway.plates.reader import Plate
@@ -81,6 +81,12 @@ def levelled(crop: Picture) -> Picture:
     return np.asarray(np.clip(level + 0.5, 0, 255), np.uint8)
 
 
+def row_within(picture: Picture, corners: Corners, *, two_lines: bool) -> Picture:
+    """Cut a plate out as one row of characters, in the same light as every other."""
+    crop, _ = flattened(picture, corners, TALL if two_lines else SIZE)
+    return levelled(laid(crop) if two_lines else crop)
+
+
 def look(models: Models, picture: Picture, corners: Corners) -> Look:
     """Look at what lies within corners, as one line."""
     crop, turn = flattened(picture, corners, SIZE)
@@ -118,15 +124,22 @@ def joined(looks: Sequence[Look]) -> Look:
 
 def decoded(models: Models, picture: Picture, seen: Look) -> Plate:
     """Give the plate that a look saw; its text is "" when none is likely enough."""
-    settings, alphabet = models.settings, models.alphabet
-    texts = texts_of(seen.places, alphabet)
-    confidence = calibrated(texts[0][1], settings.slope, settings.offset) if texts else 0.0
+    settings = models.settings
+    texts = texts_of(seen.places, models.alphabet)
+    confidence = calibrated(texts[0].chance, settings.slope, settings.offset) if texts else 0.0
+    return plate_of(models, picture, seen, texts, confidence)
+
+
+def plate_of(
+    models: Models, picture: Picture, seen: Look, texts: Sequence[Reading], confidence: float
+) -> Plate:
+    """Give a plate of what it may say, the likeliest first, and how sure that one is."""
     if confidence < CONFIDENCE_MIN:
         texts, confidence = [], 0.0
-    text, _, characters = texts[0] if texts else ("", 0.0, ())
+    text, _, characters = texts[0] if texts else Reading("", 0.0, ())
     return Plate(
         text=text,
-        plate_kind=kind_of(text, seen.colours, alphabet),
+        plate_kind=kind_of(text, seen.colours, models.alphabet),
         confidence=confidence,
         characters=characters,
         box=box_of(seen.corners, picture.shape),

@@ -26,6 +26,7 @@ FOLDER: Final = Path(__file__).with_name("models")
 LIST: Final = "models.json"
 SECOND: Final = "plate.traineddata"
 """The second reader's net, in Tesseract's own form."""
+LINE: Final = "line.onnx"
 RUNTIMES: Final[tuple[Runtime, ...]] = ("best", "opencv", "onnxruntime")
 
 
@@ -49,6 +50,9 @@ class Settings:
     slope: float = 1.0
     offset: float = 0.0
     """From the product of the places' probabilities to the whole text's: Platt's line."""
+    line_slope: float = 1.0
+    line_offset: float = 0.0
+    """Platt's line where the line net was asked too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,8 @@ class Models:
     alphabet: Alphabet
     settings: Settings
     runtime: str
+    line: Net | None = None
+    """Reads from left to right what the recogniser is unsure of; models of before had none."""
 
 
 def open_models(folder: Path = FOLDER, runtime: Runtime = "best") -> Models:
@@ -74,20 +80,21 @@ def open_models(folder: Path = FOLDER, runtime: Runtime = "best") -> Models:
         raise ReaderMissing("onnxruntime is not installed: .venv/bin/pip install onnxruntime")
     try:
         listed = json.loads((folder / LIST).read_text(encoding="utf-8"))
-        nets = [
-            _open(folder / name, listed["sha256"][name], listed["outputs"][name], runtime)
-            for name in ("finder.onnx", "recogniser.onnx")
-        ]
+        nets = {
+            name: _open(folder / name, listed["sha256"][name], outputs, runtime)
+            for name, outputs in listed["outputs"].items()
+        }
         known = listed["alphabet"]
         alphabet = Alphabet(known["characters"], tuple(known["kinds"]))
         settings = Settings(**listed["settings"])
+        finder, recogniser, line = nets["finder.onnx"], nets["recogniser.onnx"], nets.get(LINE)
     except ModelRefused:
         raise
     except (OSError, ValueError, KeyError, TypeError) as fault:
         raise ModelRefused(
             f"plate models in {folder} cannot be read: {fault}; reinstall"
         ) from fault
-    return Models(nets[0], nets[1], alphabet, settings, runtime)
+    return Models(finder, recogniser, alphabet, settings, runtime, line)
 
 
 def check_listed(path: Path) -> None:

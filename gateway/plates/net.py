@@ -1,4 +1,4 @@
-"""The first reader: a detector, a recogniser, and a second look along the corners it finds.
+"""The first reader: a detector, a recogniser, and closer looks along the corners it finds.
 
 Law: `read` never raises, whatever the array.
 """
@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.plates import askew, find, locate
+from gateway.plates import askew, find, line, locate
 from gateway.plates.decode import presence
 from gateway.plates.heap import give_back
 from gateway.plates.look import TWO, Look, decoded, joined, look, look_again
@@ -148,7 +148,7 @@ class NetReader:
         return None if presence(first.places) < PRESENT else self._closer(picture, first)
 
     def _closer(self, picture: Picture, first: Look) -> Plate:
-        """Look along the corners that were seen, and once more while the looks are not sure."""
+        """Look along the corners that were seen, and again, in two ways, while that is not sure."""
         # Of a plate of two lines the first look saw both at once: too small to be heard.
         looks = [first] if first.two_lines < TWO else []
         corners = first.corners
@@ -157,8 +157,8 @@ class NetReader:
             corners = looks[-1].corners
             plate = decoded(self._models, picture, joined(looks))
             if plate.confidence >= self.accept:
-                break
-        return plate
+                return plate
+        return line.asked(self._models, picture, joined(looks)) or plate
 
 
 def placed(plate: Plate, back: float, offset: tuple[int, int], shape: tuple[int, ...]) -> Plate:

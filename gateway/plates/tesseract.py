@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 from gateway.plates.decode import spelt
 from gateway.plates.errors import ReaderMissing
 from gateway.plates.grammar import DIGITS, LETTERS, MARKS, PROVINCES, RARE_MARKS
-from gateway.plates.look import SIZE, TALL, TWO, laid, levelled, look
+from gateway.plates.look import TWO, look, row_within
 from gateway.plates.model import FOLDER, SECOND, Models, check_listed, open_models
 from gateway.plates.net import SECOND_LOOK, THIRD_LOOK, NetReader, ranked
-from gateway.plates.picture import Corners, Picture, as_picture, box_of, flattened, widened
+from gateway.plates.picture import Corners, Picture, as_picture, box_of, widened
 from gateway.plates.reader import Plate, Region
 
 OWN: Final = FOLDER / SECOND
@@ -116,8 +116,7 @@ class TesseractReader:
         return best
 
     def _look(self, picture: Picture, corners: Corners, *, two_lines: bool) -> tuple[str, float]:
-        crop, _ = flattened(picture, corners, TALL if two_lines else SIZE)
-        row = levelled(laid(crop) if two_lines else crop)
+        row = row_within(picture, corners, two_lines=two_lines)
         said, confidence = self._said(np.asarray(cv2.cvtColor(row, cv2.COLOR_BGR2RGB), np.uint8))
         text = spelt(said)
         return (text, confidence) if self._models.alphabet.kinds_of(text) else ("", 0.0)

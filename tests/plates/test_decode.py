@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from gateway.plates.alphabet import COLOURS, NEWEST, Alphabet
-from gateway.plates.decode import calibrated, kind_of, presence, shared_out, softmax, texts_of
+from gateway.plates.decode import (
+    Reading,
+    calibrated,
+    kind_of,
+    presence,
+    shared_out,
+    softmax,
+    texts_of,
+)  # fmt: skip
 
 CLASSES = NEWEST.classes
 
@@ -93,7 +101,7 @@ def test_calibration_keeps_the_order_and_the_ends():
 
 
 def test_candidates_are_probabilities_that_agree_with_the_first():
-    texts = [("a", 0.6, ()), ("b", 0.3, ()), ("c", 0.05, ())]
+    texts = [Reading("a", 0.6, ()), Reading("b", 0.3, ()), Reading("c", 0.05, ())]
     shared = shared_out(texts, 0.8)
     assert shared[0] == ("a", 0.8)
     assert shared[1][1] == pytest.approx(0.15)

@@ -228,6 +228,7 @@ def test_the_second_reader_learns_goes_on_from_its_file_and_tesseract_opens_it(d
     first = _ran(*command, "--work", tmp_path / "work", "--out", out, "--slice-s", 1)
     assert first.returncode == 3, first.stderr
     assert (tmp_path / "work/tesseract.pt").exists()
+    assert (out / "line.onnx").exists()
     second = _ran(*command, "--work", tmp_path / "work", "--out", out)
     assert second.returncode == 0, second.stderr
     kept = json.loads(_ran(PYTHON, "-c", CURVE, tmp_path / "work/tesseract.pt").stdout)
@@ -240,6 +241,34 @@ def test_the_second_reader_learns_goes_on_from_its_file_and_tesseract_opens_it(d
         cv2.imwrite(str(shown), np.zeros((48, 168, 3), np.uint8))
         told = _ran("tesseract", shown, "-", "--tessdata-dir", out, "-l", "plate", "--psm", 13)
         assert told.returncode == 0, told.stderr
+
+
+SAME_NET = """
+import numpy as np, torch
+from gateway.plates.line import by_fours
+from gateway.plates.model import FOLDER, SECOND, open_models
+from training.linenet import Bare, LineReader
+torch.manual_seed(4)
+shown = torch.rand(16, 3, 48, 168)
+net = LineReader()
+net.take_back((FOLDER / SECOND).read_bytes(), shown)
+row = np.random.default_rng(4).integers(0, 256, (48, 168, 3), np.uint8)
+with torch.no_grad():
+    mine = Bare(net.eval()).eval()(torch.from_numpy(by_fours(row))).numpy()
+theirs = open_models(runtime="opencv").line.run(by_fours(row))[0]
+print(np.abs(mine - theirs).max(), (mine.argmax(2) == theirs.argmax(2)).mean())
+"""
+
+
+def test_the_line_net_is_the_net_that_tesseract_is_given():
+    """As nearly as the bytes say that Tesseract's file keeps of its weights."""
+    if not _has_torch():
+        pytest.skip("no torch here: name a Python that has it in GATEPOST_TRAINING_PYTHON")
+    done = _ran(PYTHON, "-c", SAME_NET)
+    assert done.returncode == 0, done.stderr
+    apart, same = (float(word) for word in done.stdout.split())
+    assert apart < 1
+    assert same > 0.95
 
 
 SAME = """
