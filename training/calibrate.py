@@ -63,8 +63,8 @@ def drawn(data: Path, seed: int, count: int, alphabet: Alphabet) -> Labelled:
 def streets(data: Path, seed: int, count: int) -> Labelled:
     """Lay held-out crops over the plates of street pictures: what the detector has to find.
 
-    Pictures of far plates alone are left out, so there may be less than `count`; and so are those with
-    a plate of two lines: a crop of one line, stretched over it, is no plate that anybody could hang.
+    Pictures of far plates alone are left out, so there may be less than `count`; and so are those
+    with a plate of two lines: a crop of one line, stretched over it, is no plate that there is.
     """
     street, held = Street(data, seed), held_out(data)
     rng, made = street.rng, []
