@@ -451,13 +451,16 @@ class Checker:
             )
         }
         begun: set[tuple[str, str]] = set()
-        """Gates of which a later start is LOST itself, and with it what came before."""
+        """Gates of which a later start is gone itself, and with it what it said of before: LOST, or
+        promised, deleted at the gate, and destroyed with the centre and all its backups."""
         for name, stream in reversed(self.streams.items()):
             gone = full(len(stream.rows)) & ~self.shadow.get(name, 0) & ~lost.get(name, 0)
-            gone &= ~self._somewhere(name) & ~self.promised.get(name, 0)
+            gone &= ~self._somewhere(name)
+            promised = gone & self.promised.get(name, 0)
+            gone &= ~promised
             if gone and stream.place not in unsure | self.forked | begun:
                 self.fail(2, f"{name[:6]}/{numbers(gone)} is gone and nobody says so")
-            if lost.get(name, 0) & full(1):
+            if (lost.get(name, 0) | promised) & full(1):
                 begun.add(stream.place)
 
     def _once(self) -> None:

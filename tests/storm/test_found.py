@@ -89,3 +89,11 @@ def test_a_quiet_gate_learns_of_a_centre_whose_birth_it_never_heard():
         )
     )
     assert not done.broken
+
+
+def test_what_a_torn_card_and_a_centre_without_backups_destroyed_nobody_can_name():
+    """A card was torn, which the gate said in a start that was safe, and deleted; then the centre
+    went with all its backups. The checker wanted a word of it."""
+    done = run_day(Plan(3_003_207, keep=(2, 4, 7, 16)))
+    assert not done.broken
+    assert done.figures["entries destroyed"] > done.figures["entries LOST"]
