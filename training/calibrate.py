@@ -35,8 +35,10 @@ STREET_WIDE_MIN: Final = 60
 """Pixels of the widest plate of a street picture."""
 WRONG_MAX: Final = 0.003
 """Of what is accepted of all sets together, at most this share may be wrong."""
+ENOUGH_WRONG_MAX: Final = 0.001
+"""And of what two looks are enough for: to look again and to ask the line net costs little."""
 ENOUGH: Final = 0.9
-"""Before calibration: two looks that are together so sure need no third."""
+"""The same before calibration."""
 UNSURE_SOURCE: Final = "hyperlpr_finemap"
 """Some of its labels are wrong, so it cannot say how often the reader is."""
 
@@ -68,7 +70,7 @@ def streets(data: Path, seed: int, count: int) -> Labelled:
     """
     street, held = Street(data, seed), held_out(data)
     rng, made = street.rng, []
-    for _ in range(4 * count):
+    for _ in range(12 * count):
         if not held or len(made) == count:
             break
         frame = street.frames[int(rng.integers(0, len(street.frames)))]
@@ -128,11 +130,11 @@ def platt(chances: np.ndarray, rights: np.ndarray) -> tuple[float, float]:
     return float(max(0.05, line[0])), float(line[1])
 
 
-def line_of(confidences: np.ndarray, rights: np.ndarray) -> float:
+def line_of(confidences: np.ndarray, rights: np.ndarray, wrong_max: float = WRONG_MAX) -> float:
     """Find the lowest line above which the share of wrong answers is small enough."""
     order = np.argsort(-confidences)
     wrong = np.cumsum(~rights[order])
-    allowed = np.where(wrong <= WRONG_MAX * np.arange(1, len(order) + 1))[0]
+    allowed = np.where(wrong <= wrong_max * np.arange(1, len(order) + 1))[0]
     return float(confidences[order][allowed[-1]]) if allowed.size else 1.0
 
 
@@ -159,24 +161,23 @@ def calibrate(data: Path, folder: Path, count: int = DRAWN) -> Settings:
     }
     sets = {name: pictures for name, pictures in sets.items() if pictures}
     settings = Settings(
-        temperature=temperature_of(models, real + made[: len(real)]), accept=ENOUGH,
+        temperature=temperature_of(models, real + made[: len(real)]), accept=1.0, enough=ENOUGH,
         finder_accept=models.settings.finder_accept,
     )  # fmt: skip
     alone = replace(models, settings=settings, line=None)
     sure, right = _together({name: read_all(alone, each) for name, each in sets.items()})
     slope, offset = fitted(sure, right)
     looks = calibrated_all(sure, slope, offset)
-    settings = replace(settings, slope=slope, offset=offset, accept=line_of(looks, right))
+    enough = round(line_of(looks, right, ENOUGH_WRONG_MAX), 3)
+    settings = replace(settings, slope=slope, offset=offset, enough=enough)
     if models.line is not None:
         asking = replace(models, settings=settings)
         sure, right = _together({name: read_all(asking, each) for name, each in sets.items()})
-        asked = looks < settings.accept
-        slope, offset = fitted(sure[asked], right[asked])
+        slope, offset = fitted(sure[looks < enough], right[looks < enough])
         settings = replace(settings, line_slope=slope, line_offset=offset)
     read = {name: read_all(replace(models, settings=settings), each) for name, each in sets.items()}
-    # What the looks alone are not sure enough of is asked about, so no line lies below theirs.
-    line = max(settings.accept, line_of(*_together(read)))
-    settings = replace(settings, accept=round(min(0.995, line), 3))
+    accept = min(line_of(*_together(read)), enough)
+    settings = replace(settings, accept=round(accept, 3))
     for name, (sure, right) in read.items():
         over = sure >= settings.accept
         print(f"{name}: {len(right)}, right {right.mean():.4f}, mean confidence"

@@ -50,9 +50,11 @@ class Settings:
     slope: float = 1.0
     offset: float = 0.0
     """From the product of the places' probabilities to the whole text's: Platt's line."""
+    enough: float = 1.0
+    """Of what the looks are together so sure, nothing more is asked."""
     line_slope: float = 1.0
     line_offset: float = 0.0
-    """Platt's line where the line net was asked too."""
+    """Platt's line where it was."""
 
 
 @dataclass(frozen=True, slots=True)

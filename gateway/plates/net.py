@@ -156,7 +156,7 @@ class NetReader:
             looks.append(look_again(self._models, picture, first, widened(corners, *wider)))
             corners = looks[-1].corners
             plate = decoded(self._models, picture, joined(looks))
-            if plate.confidence >= self.accept:
+            if plate.confidence >= self._models.settings.enough:
                 return plate
         return line.asked(self._models, picture, joined(looks)) or plate
 
