@@ -15,8 +15,7 @@ from gateway.plates.model import SECOND
 
 MODELS = Path(__file__).parents[1] / "gateway/plates/models"
 STEPS = {"finder": 6000, "recogniser": 12000, "tesseract": 8500}
-"""For two CPU cores, some hours. A GPU does ten times as many in minutes: see README.md. The second
-reader is no part of `all`: it learns by itself, and reads as it did when the nets change."""
+"""For two CPU cores, some hours. A GPU does ten times as many in minutes: see README.md."""
 ON_DATA = ("all", "finder", "recogniser", "calibrate", "pack", "rate", "tesseract", "weigh")
 
 
@@ -25,13 +24,13 @@ def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     steps = parser.add_subparsers(dest="step", required=True)
     for name, about in (
-        ("all", "train both nets, export, calibrate and evaluate"),
+        ("all", "train all nets, export, calibrate and evaluate"),
         ("finder", "train the detector"),
         ("recogniser", "train the recogniser"),
         ("export", "write the trained nets as ONNX"),
         ("calibrate", "find temperature, Platt's line and the accept line"),
         ("evaluate", "read drawn plates of every kind"),
-        ("tesseract", "train plate.traineddata, the second reader"),
+        ("tesseract", "train the line net, and plate.traineddata of it"),
         ("weigh", "find what the second reader's word is worth"),
         ("pack", "pack the data small enough to travel"),
         ("rate", "measure how many samples a core draws in a second"),
@@ -50,6 +49,7 @@ def read_arguments() -> argparse.Namespace:
         own.add_argument("--start", type=Path, help="checkpoints or models to begin from")
         own.add_argument("--reader", choices=("net", "tesseract"), default="net")
         own.add_argument("--each", type=int, default=100, help="plates a kind to evaluate")
+        own.add_argument("--heavy", type=float, default=0.5, help="how much their wear hides, to 1")
     return parser.parse_args()
 
 
@@ -110,7 +110,7 @@ def main() -> None:
     began, done = time.monotonic(), True
     match given.step:
         case "all":
-            for name in ("finder", "recogniser"):
+            for name in STEPS:
                 left_s = given.slice_s - (time.monotonic() - began)
                 done = done and left_s > 0 and train(given, name, left_s)
             if done:
@@ -129,7 +129,7 @@ def main() -> None:
             from training.evaluate import evaluate
 
             folder = given.data / "ga36_glyphs/font_model" if given.data else None
-            evaluate(given.out, folder, None, given.each, given.reader)
+            evaluate(given.out, folder, None, given.each, given.reader, given.heavy)
         case "pack":
             from training.pack import pack
 

@@ -17,18 +17,24 @@ FEWEST: Final = 50.4
 
 
 def weather(
-    picture: Picture, rng: np.random.Generator, strength: float, wide: float | None = None
+    picture: Picture,
+    rng: np.random.Generator,
+    strength: float,
+    wide: float | None = None,
+    heavy: float = 1.0,
 ) -> Picture:
     """Lay light, dirt, blur and the sensor's own over a picture.
 
-    What blurs goes by how wide the plate is in it, in pixels: by the whole picture unless given.
+    `strength` says how often each comes, and how far light and colours stray; `heavy`, 0 to 1, how
+    much mud, rain, shadow, glare and darkness hide where they come. What blurs goes by how wide the
+    plate is in the picture, in pixels: by the whole picture unless given.
     """
     if rng.random() < 0.18 * strength:
-        picture = _dirty(picture, rng)
-    picture = _lit(picture, rng, strength)
+        picture = _dirty(picture, rng, heavy)
+    picture = _lit(picture, rng, strength, heavy)
     picture = _blurred(picture, rng, strength, wide or picture.shape[1])
     if rng.random() < 0.06 * strength:
-        picture = _rained(picture, rng)
+        picture = _rained(picture, rng, heavy)
     return _sensed(picture, rng, strength)
 
 
@@ -39,10 +45,10 @@ def _picture(array: object) -> Picture:
 # --- Light ----------------------------------------------------------------------------------
 
 
-def _lit(picture: Picture, rng: np.random.Generator, strength: float) -> Picture:
+def _lit(picture: Picture, rng: np.random.Generator, strength: float, heavy: float) -> Picture:
     lit = picture.astype(np.float32)
     if rng.random() < 0.25 * strength:
-        lit *= _shadow(picture.shape, rng)
+        lit *= _shadow(picture.shape, rng, heavy)
     grey = rng.random()
     if grey < 0.08 * strength:
         lit = _infrared(lit, rng)
@@ -54,20 +60,20 @@ def _lit(picture: Picture, rng: np.random.Generator, strength: float) -> Picture
     mean = float(lit.mean())
     lit = ((lit - mean) * np.float32(contrast) + np.float32(mean + bright)) * tint
     if rng.random() < 0.25 * strength:
-        lit *= np.float32(rng.uniform(0.15, 0.8))
+        lit *= np.float32(1 - heavy * (1 - rng.uniform(0.15, 0.8)))
     if rng.random() < 0.14 * strength:
         # Last, so that a lamp outshines a dark picture.
-        lit += _glare(picture.shape, rng)
+        lit += np.float32(heavy) * _glare(picture.shape, rng)
     return np.clip(lit, 0, 255).astype(np.uint8)
 
 
-def _shadow(shape: tuple[int, ...], rng: np.random.Generator) -> Values:
+def _shadow(shape: tuple[int, ...], rng: np.random.Generator, heavy: float) -> Values:
     """Give a shadow's edge across the plate."""
     height, width = shape[:2]
     edge, slope = rng.uniform(0.1, 0.9) * width, rng.uniform(-1.5, 1.5)
     across = np.arange(width)[None, :] + slope * np.arange(height)[:, None]
     share = 1 / (1 + np.exp(np.clip(-(across - edge) / rng.uniform(1, 8), -50, 50)))
-    return (1 - rng.uniform(0.2, 0.65) * share)[:, :, None].astype(np.float32)
+    return (1 - heavy * rng.uniform(0.2, 0.65) * share)[:, :, None].astype(np.float32)
 
 
 def _glare(shape: tuple[int, ...], rng: np.random.Generator) -> Values:
@@ -93,7 +99,7 @@ def _infrared(lit: Values, rng: np.random.Generator) -> Values:
 # --- Weather --------------------------------------------------------------------------------
 
 
-def _dirty(picture: Picture, rng: np.random.Generator) -> Picture:
+def _dirty(picture: Picture, rng: np.random.Generator, heavy: float) -> Picture:
     """Mud thrown up from below, or snow lying from above, over some of it."""
     height, width = picture.shape[:2]
     snow = rng.random() < 0.4
@@ -111,11 +117,11 @@ def _dirty(picture: Picture, rng: np.random.Generator) -> Picture:
     if snow and rng.random() < 0.5:
         cloth[: int(rng.uniform(0, 0.25) * height)] = 255
     soft = cv2.GaussianBlur(cloth, (0, 0), float(rng.uniform(0.3, 1.5)))
-    share = (soft.astype(np.float32) / 255 * np.float32(rng.uniform(0.35, 0.9)))[:, :, None]
+    share = (soft.astype(np.float32) / 255 * np.float32(heavy * rng.uniform(0.35, 0.9)))[:, :, None]
     return _picture(picture * (1 - share) + np.clip(colour, 0, 255) * share)
 
 
-def _rained(picture: Picture, rng: np.random.Generator) -> Picture:
+def _rained(picture: Picture, rng: np.random.Generator, heavy: float) -> Picture:
     """Streaks of rain or flakes of snow in the air, and drops on the lens."""
     height, width = picture.shape[:2]
     air = picture.copy()
@@ -128,7 +134,7 @@ def _rained(picture: Picture, rng: np.random.Generator) -> Picture:
         length = int(rng.integers(3, max(4, height // 2)))
         end = (spot[0] + int(slope * length), spot[1] + length)
         cv2.line(air, spot, end, (205, 205, 205), 1, cv2.LINE_AA)
-    share = rng.uniform(0.25, 0.7)
+    share = heavy * rng.uniform(0.25, 0.7)
     wet = _picture(cv2.addWeighted(picture, 1 - share, air, share, 0))
     for _ in range(int(rng.integers(0, 3))):
         drop = np.zeros((height, width, 1), np.float32)

@@ -5,6 +5,7 @@ import pytest
 
 from gateway.plates.grammar import KINDS
 from training.drawing import PLACES, draw_plate, draw_scene, random_plate, wear
+from training.weather import weather
 
 
 def rng(seed=1):
@@ -27,6 +28,16 @@ def test_the_same_seed_draws_the_same(tmp_path):
     assert (draw_scene("鲁A12345", "blue", rng()) == draw_scene("鲁A12345", "blue", rng())).all()
     face = draw_plate("鲁A12345", "blue", rng())
     assert (wear(face, rng(), (168, 48)) == wear(face, rng(), (168, 48))).all()
+
+
+def test_weather_comes_as_often_and_hides_less_where_it_is_less_heavy():
+    face, hidden = draw_plate("鲁A12345", "blue", rng()), []
+    for heavy in (0.0, 0.5, 1.0):
+        worn = [weather(face, rng(seed), 1.0, heavy=heavy).astype(int) for seed in range(60)]
+        light = [weather(face, rng(seed), 1.0, heavy=0.0).astype(int) for seed in range(60)]
+        changed = [np.abs(one - other).mean() for one, other in zip(worn, light, strict=True)]
+        hidden.append(np.mean(changed))
+    assert hidden[0] == 0 < 1.5 * hidden[1] < hidden[2]
 
 
 def test_another_character_is_another_picture():

@@ -196,7 +196,7 @@ def test_training_learns_goes_on_after_a_slice_and_ends_in_model_files(data, tmp
         assert sum(losses[-3:]) < sum(losses[:3]), (name, losses)
     assert (work / "recogniser.svg").read_text().startswith("<svg")
     assert {path.name for path in (work / "out").iterdir()} == {
-        "finder.onnx", "recogniser.onnx", "models.json",
+        "finder.onnx", "recogniser.onnx", "line.onnx", "plate.traineddata", "models.json",
     }  # fmt: skip
     shown = [line for line in second.stdout.splitlines() if "%" in line]
     assert len(shown) >= len(KINDS)
