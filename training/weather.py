@@ -141,7 +141,7 @@ def _rained(picture: Picture, rng: np.random.Generator, heavy: float) -> Picture
         spot = (int(rng.integers(0, width)), int(rng.integers(0, height)))
         cv2.circle(drop, spot, int(rng.integers(3, max(4, height // 4))), 1.0, -1, cv2.LINE_AA)
         blurred = cv2.GaussianBlur(wet, (0, 0), 0.05 * height + 0.5)
-        drop = drop.reshape(height, width, 1)
+        drop = np.float32(heavy) * drop.reshape(height, width, 1)
         wet = _picture(wet * (1 - drop) + blurred * drop)
     return wet
 

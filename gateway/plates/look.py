@@ -22,10 +22,10 @@ SIZE: Final = (168, 48)
 """Width and height of the crop that the recogniser looks at."""
 TALL: Final = (168, 96)
 """Of a plate of two lines before it is cut into them."""
-UPPER: Final = (0.04, 0.40, 0.14, 0.86)
-"""Of such a plate, the upper line: top, bottom, left, right; GA 36's rear plate and a margin."""
+UPPER: Final = (0.04, 0.40, 0.06, 0.94)
+"""Of such a plate, the upper line: top, bottom, left, right; three characters' and a margin."""
 LOWER: Final = (0.37, 0.97, 0.02, 0.98)
-UPPER_WIDE: Final = 52
+UPPER_WIDE: Final = 58
 """Of the 168 columns, those that the upper line is given: two or three characters of seven."""
 BRIGHT: Final = 220
 """What is brightest in a crop is lifted to this: the recogniser sees dusk as it sees day."""

@@ -34,6 +34,8 @@ FIRST_LOOK: Final = (1.25, 1.5)
 """How much wider and higher than the detector's corners the first look is."""
 SECOND_LOOK: Final = (1.04, 1.12)
 THIRD_LOOK: Final = (1.0, 1.0)
+BEYOND: Final = 1.1
+"""A plate that a look sees so much wider than the detector did may go on beyond what was seen."""
 PRESENT: Final = 0.5
 """Below this, what was looked at is no plate."""
 CLEAR: Final = 0.9
@@ -145,6 +147,8 @@ class NetReader:
     def _plate(self, picture: Picture, corners: Corners) -> Plate | None:
         """Read what lies within corners; None when it is no plate."""
         first = look(self._models, picture, widened(corners, *FIRST_LOOK))
+        if presence(first.places) >= PRESENT and span(first.corners) > BEYOND * span(corners):
+            first = look(self._models, picture, widened(first.corners, *FIRST_LOOK))
         return None if presence(first.places) < PRESENT else self._closer(picture, first)
 
     def _closer(self, picture: Picture, first: Look) -> Plate:
@@ -168,14 +172,18 @@ def placed(plate: Plate, back: float, offset: tuple[int, int], shape: tuple[int,
     return replace(plate, box=box, corners=tuple((float(x), float(y)) for x, y in corners))
 
 
+def span(corners: Corners) -> float:
+    """Give how wide a plate is, along its upper side."""
+    return float(np.linalg.norm(corners[1] - corners[0]))
+
+
 def ranked(plates: Iterable[Plate], clear: float, sure: float) -> tuple[Plate, ...]:
     """Put the widest of the sure plates first, then of the clear ones: it stands nearest."""
 
     def rank(plate: Plate) -> tuple[int, float]:
         if plate.confidence < clear:
             return 2, -plate.confidence
-        (left, top), (right, bottom) = plate.corners[:2]
-        return int(plate.confidence < sure), -float(np.hypot(right - left, bottom - top))
+        return int(plate.confidence < sure), -span(np.array(plate.corners, np.float32))
 
     return tuple(sorted(plates, key=rank))
 
