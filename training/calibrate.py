@@ -33,12 +33,11 @@ FLAT: Final = 2.0
 """A plate of one line is wider than high by more than this."""
 STREET_WIDE_MIN: Final = 60
 """Pixels of the widest plate of a street picture."""
-WRONG_MAX: Final = 0.003
-"""Of what is accepted of all sets together, at most this share may be wrong."""
-ENOUGH_WRONG_MAX: Final = 0.001
-"""And of what two looks are enough for: to look again and to ask the line net costs little."""
-ENOUGH: Final = 0.9
-"""The same before calibration."""
+WRONG_MAX: Final = 0.0015
+"""Of what is accepted of all sets together, at most this share may be wrong: half of what a gate
+bears, for the sets are small."""
+ENOUGH: Final = 0.995
+"""Looks that are so sure end: to look again and to ask the line net costs little."""
 UNSURE_SOURCE: Final = "hyperlpr_finemap"
 """Some of its labels are wrong, so it cannot say how often the reader is."""
 
@@ -130,11 +129,11 @@ def platt(chances: np.ndarray, rights: np.ndarray) -> tuple[float, float]:
     return float(max(0.05, line[0])), float(line[1])
 
 
-def line_of(confidences: np.ndarray, rights: np.ndarray, wrong_max: float = WRONG_MAX) -> float:
+def line_of(confidences: np.ndarray, rights: np.ndarray) -> float:
     """Find the lowest line above which the share of wrong answers is small enough."""
     order = np.argsort(-confidences)
     wrong = np.cumsum(~rights[order])
-    allowed = np.where(wrong <= wrong_max * np.arange(1, len(order) + 1))[0]
+    allowed = np.where(wrong <= WRONG_MAX * np.arange(1, len(order) + 1))[0]
     return float(confidences[order][allowed[-1]]) if allowed.size else 1.0
 
 
@@ -168,15 +167,14 @@ def calibrate(data: Path, folder: Path, count: int = DRAWN) -> Settings:
     sure, right = _together({name: read_all(alone, each) for name, each in sets.items()})
     slope, offset = fitted(sure, right)
     looks = calibrated_all(sure, slope, offset)
-    enough = round(line_of(looks, right, ENOUGH_WRONG_MAX), 3)
-    settings = replace(settings, slope=slope, offset=offset, enough=enough)
+    settings = replace(settings, slope=slope, offset=offset)
     if models.line is not None:
         asking = replace(models, settings=settings)
         sure, right = _together({name: read_all(asking, each) for name, each in sets.items()})
-        slope, offset = fitted(sure[looks < enough], right[looks < enough])
+        slope, offset = fitted(sure[looks < ENOUGH], right[looks < ENOUGH])
         settings = replace(settings, line_slope=slope, line_offset=offset)
     read = {name: read_all(replace(models, settings=settings), each) for name, each in sets.items()}
-    accept = min(line_of(*_together(read)), enough)
+    accept = min(line_of(*_together(read)), ENOUGH)
     settings = replace(settings, accept=round(accept, 3))
     for name, (sure, right) in read.items():
         over = sure >= settings.accept

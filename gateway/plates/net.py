@@ -35,7 +35,8 @@ FIRST_LOOK: Final = (1.25, 1.5)
 SECOND_LOOK: Final = (1.04, 1.12)
 THIRD_LOOK: Final = (1.0, 1.0)
 BEYOND: Final = 1.1
-"""A plate that a look sees so much wider than the detector did may go on beyond what was seen."""
+"""A plate that is seen so much wider than it was looked for goes on beyond what was looked at."""
+AGAIN_MAX: Final = 4
 PRESENT: Final = 0.5
 """Below this, what was looked at is no plate."""
 CLEAR: Final = 0.9
@@ -147,8 +148,11 @@ class NetReader:
     def _plate(self, picture: Picture, corners: Corners) -> Plate | None:
         """Read what lies within corners; None when it is no plate."""
         first = look(self._models, picture, widened(corners, *FIRST_LOOK))
-        if presence(first.places) >= PRESENT and span(first.corners) > BEYOND * span(corners):
-            first = look(self._models, picture, widened(first.corners, *FIRST_LOOK))
+        for _ in range(AGAIN_MAX):
+            if presence(first.places) < PRESENT or span(first.corners) <= BEYOND * span(corners):
+                break
+            corners = first.corners
+            first = look(self._models, picture, widened(corners, *FIRST_LOOK))
         return None if presence(first.places) < PRESENT else self._closer(picture, first)
 
     def _closer(self, picture: Picture, first: Look) -> Plate:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from itertools import groupby, product
 
 import numpy as np
@@ -122,17 +123,15 @@ class Asked:
         return self.net.run(blob)
 
 
-def test_only_what_the_looks_are_unsure_of_is_asked_about(monkeypatch):
-    reader = NetReader.open()
-    net = Asked(reader._models.line)
-    object.__setattr__(reader._models, "line", net)
-    rng = np.random.default_rng(8)
-    clear = draw_scene("鲁A8K362", "blue", rng, ground=3)
-    assert reader.read(clear)[0].confidence >= reader.accept
-    assert net.count == 0
-    monkeypatch.setattr(reader, "accept", 1.1)
-    reader.read(clear)
-    assert net.count > 0
+def test_only_what_the_looks_are_unsure_of_is_asked_about():
+    models = open_models()
+    net = Asked(models.line)
+    clear = draw_scene("鲁A8K362", "blue", np.random.default_rng(8), ground=3)
+    for enough, asked in ((models.settings.enough, False), (1.1, True)):
+        settings = replace(models.settings, enough=enough)
+        reader = NetReader(replace(models, line=net, settings=settings))
+        assert reader.read(clear)[0].text == "鲁A8K362"
+        assert (net.count > 0) is asked
 
 
 def test_models_of_before_read_without_a_line_net(tmp_path):
