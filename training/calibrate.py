@@ -15,6 +15,8 @@ import numpy as np
 
 from gateway.plates.alphabet import Alphabet
 from gateway.plates.decode import calibrated, softmax
+from gateway.plates.grammar import PLACES_MAX
+from gateway.plates.line import names_of
 from gateway.plates.look import SIZE, lit
 from gateway.plates.model import LIST, Models, Settings, open_models
 from gateway.plates.net import NetReader
@@ -108,9 +110,8 @@ def temperature_of(models: Models, crops: Labelled) -> float:
 
 
 def _named(text: str, alphabet: Alphabet) -> np.ndarray:
-    known = {character: n for n, character in enumerate(alphabet.classes)}
-    names = [known["0" if each == "O" else each] for each in text]
-    return np.array(names + [0] * (8 - len(names)))
+    names = names_of(text, alphabet)
+    return np.array(names + [0] * (PLACES_MAX - len(names)))
 
 
 def platt(chances: np.ndarray, rights: np.ndarray) -> tuple[float, float]:

@@ -24,6 +24,7 @@ OTHERS: Final = 1e-3
 TEXTS: Final = 25
 """So many texts of the looks are weighed."""
 SHOWN: Final = 5
+"""So many of them are given."""
 CHANCE_MIN: Final = 1e-9
 
 
@@ -38,7 +39,7 @@ def asked(models: Models, picture: Picture, seen: Look) -> Plate | None:
         return None
     settings = models.settings
     sure = calibrated(readings[0].chance, settings.line_slope, settings.line_offset)
-    return plate_of(models, picture, seen, readings[:SHOWN], sure)
+    return plate_of(models, picture, seen, readings, sure)
 
 
 def by_fours(row: Picture) -> NDArray[np.float32]:
@@ -62,7 +63,7 @@ def weighed(places: Chances, columns: Chances, alphabet: Alphabet) -> list[Readi
     chances = np.array([chance_of(places, each) for each in names])
     weights = chances * np.exp(WEIGHT * np.array([log_chance(logs, each) for each in names]))
     shares = weights / (weights.sum() + OTHERS)
-    order = np.argsort(-shares, kind="stable")
+    order = np.argsort(-shares, kind="stable")[:SHOWN]
     return [
         Reading(texts[n], float(shares[n]), _characters(texts[n], texts, shares)) for n in order
     ]

@@ -163,10 +163,11 @@ class NetReader:
         for wider in (SECOND_LOOK, THIRD_LOOK):
             looks.append(look_again(self._models, picture, first, widened(corners, *wider)))
             corners = looks[-1].corners
-            plate = decoded(self._models, picture, joined(looks))
+            seen = joined(looks)
+            plate = decoded(self._models, picture, seen)
             if plate.confidence >= self._models.settings.enough:
                 return plate
-        return line.asked(self._models, picture, joined(looks)) or plate
+        return line.asked(self._models, picture, seen) or plate
 
 
 def placed(plate: Plate, back: float, offset: tuple[int, int], shape: tuple[int, ...]) -> Plate:

@@ -20,7 +20,7 @@ from training.drawing import draw_plate, draw_scene, random_plate, wear
 
 CLASSES = NEWEST.classes
 COLUMNS = 42
-TEXT, OTHER, THIRD = "鲁A12345", "鲁A12346", "鲁A1234Z"
+TEXT, OTHER = "鲁A12345", "鲁A12346"
 
 
 def places(*texts, chances=None):
