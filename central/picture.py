@@ -7,6 +7,7 @@ one of its streams reaches across that hour: the journal that came later tells o
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 from central import alarms, feeds
 from central.aggregate import COUNTERS, UNKNOWN, Calendar, Counts
@@ -15,6 +16,7 @@ from central.hearing import Hearing, Place
 
 _HOUR_MS = 3_600_000
 _SUMS = ", ".join(f"sum({name})" for name in COUNTERS)
+_NOTHING: Mapping[Place, int] = MappingProxyType({})
 
 
 def draw(
@@ -25,9 +27,10 @@ def draw(
     hearing: Hearing,
     now: float,
     heard_s: float,
+    in_hand: Mapping[Place, int] = _NOTHING,
     own: Iterable[Alarm] = (),
 ) -> feeds.Picture:
-    """Look at everything once."""
+    """Look at everything once. `in_hand`: messages of each gate that the ledger has not taken yet."""
     day, hour = calendar.hour_of(at_ms)
     days = _days(db)
     counted = {one for found in days.values() for one in found}
@@ -42,7 +45,10 @@ def draw(
         heard_hours=heard_hours, heard_days=heard_days,
         unknown_day=_numbers(db, "counter", f"sum(passages) FILTER (WHERE day = '{UNKNOWN}')"),
         inside=_numbers(db, "counter", "sum(vehicles_in - vehicles_out)"),
-        waiting={place: hearing.of(place).waiting for place in places},
+        waiting={
+            # What lies unread in hand may be more than the gate said before it.
+            place: max(hearing.of(place).waiting, in_hand.get(place, 0)) for place in places
+        },
         lost=_numbers(db, "lost l JOIN stream s ON s.no = l.stream", "sum(last - first + 1)"),
         unsure=_unsure(db),
         conflicts=_numbers(db, "conflict", "count(*)"),

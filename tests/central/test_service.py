@@ -124,6 +124,21 @@ def test_a_restored_centre_calls_no_gate_complete_before_its_hello(room):
     assert (room.feed().gates_heard, room.feed().waiting) == (1, 3)
 
 
+def test_a_gate_of_which_something_lies_unread_is_not_called_complete(room):
+    gate = Stream()
+    room.hear(PLACE, "hello", Hello(v=1, boot="b"))
+    room.work()
+    room.tick()
+    assert (room.feed().gates_heard, room.feed().waiting) == (1, 0)
+    gate.passage()
+    room.hear(PLACE, "entries", gate.entries)
+    room.tick()
+    assert (room.feed().gates_heard, room.feed().waiting) == (1, 1)
+    room.work()
+    room.tick()
+    assert (room.feed().gates_heard, room.feed().waiting) == (1, 0)
+
+
 def test_a_gate_that_did_not_greet_is_asked_until_it_does(room):
     ack = contract.gate_topic(*PLACE, "ack")
     well = Health(v=1, boot="b", at_ms=T0, clock="ntp", version="1", waiting=0)

@@ -97,3 +97,21 @@ def test_what_a_torn_card_and_a_centre_without_backups_destroyed_nobody_can_name
     done = run_day(Plan(3_003_207, keep=(2, 4, 7, 16)))
     assert not done.broken
     assert done.figures["entries destroyed"] > done.figures["entries LOST"]
+
+
+def test_a_gate_whose_alert_overtakes_what_waits_with_it_is_not_called_complete():
+    """The ledger was full; its alert, read before all else, called the gate heard, and what it had
+    said of what waits lay unread behind."""
+    both = (
+        Action(6.615 * HOUR, "centre disk full", -1, "", 3.86 * HOUR),
+        Action(9.85 * HOUR, "disk", 6, "full", 1.05 * HOUR),
+    )
+    done = run_day(Plan(3_014_837, only=both))
+    assert not done.broken
+    assert done.figures["feeds that were complete"] > 0
+
+
+def test_a_clock_that_is_set_as_all_is_judged_is_waited_for():
+    """The world had settled; in its last ten seconds a late clock was set, and told."""
+    done = run_day(Plan(3_014_645, keep=(12,)))
+    assert not done.broken
