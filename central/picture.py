@@ -30,7 +30,7 @@ def draw(
     in_hand: Mapping[Place, int] = _NOTHING,
     own: Iterable[Alarm] = (),
 ) -> feeds.Picture:
-    """Look at everything once. `in_hand`: messages of each gate that the ledger has not taken yet."""
+    """Look at everything once; `in_hand` counts what the ledger has not taken yet of each gate."""
     day, hour = calendar.hour_of(at_ms)
     days = _days(db)
     counted = {one for found in days.values() for one in found}

@@ -27,20 +27,20 @@ SHARE: Final[dict[PlateKind, float]] = {
 }
 """How often a kind comes to a gate; the others hardly ever do."""
 LESSONS: Final[dict[PlateKind, float]] = {
-    "blue": 0.16,
-    "green": 0.12,
+    "blue": 0.13,
+    "green": 0.11,
     "yellow": 0.11,
     "trailer": 0.05,
     "learner": 0.04,
     "police": 0.05,
-    "embassy": 0.09,
+    "embassy": 0.08,
     "consulate": 0.05,
     "border": 0.03,
     "temporary": 0.06,
-    "tractor": 0.06,
-    "emergency": 0.04,
-    "military": 0.06,
-    "armed_police": 0.08,
+    "tractor": 0.08,
+    "emergency": 0.06,
+    "military": 0.05,
+    "armed_police": 0.10,
 }
 """How often training draws a kind: no real crop teaches the rare ones, which are hard to learn."""
 
