@@ -164,7 +164,7 @@ def _asks_no_stranger(right: Any) -> Any:
 HOUR: Final = 3600.0
 OLDER_IN_THE_RAIN: Final = (
     Action(8 * HOUR, "weather", -1, "lossy", 11 * HOUR),
-    Action(18 * HOUR, "centre restored", -1, "older backup", 120.0),
+    Action(15 * HOUR, "centre restored", -1, "older backup", 120.0),
 )
 """The centre comes back with less than it had, and some of its gates do not hear that it did."""
 BUGS: Final = (
