@@ -5,9 +5,8 @@ one of its streams reaches across that hour: the journal that came later tells o
 """
 
 import sqlite3
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from types import MappingProxyType
 
 from central import alarms, feeds
 from central.aggregate import COUNTERS, UNKNOWN, Calendar, Counts
@@ -16,7 +15,6 @@ from central.hearing import Hearing, Place
 
 _HOUR_MS = 3_600_000
 _SUMS = ", ".join(f"sum({name})" for name in COUNTERS)
-_NOTHING: Mapping[Place, int] = MappingProxyType({})
 
 
 def draw(
@@ -27,10 +25,11 @@ def draw(
     hearing: Hearing,
     now: float,
     heard_s: float,
-    in_hand: Mapping[Place, int] = _NOTHING,
+    in_hand: Iterable[Place | None] = (),
     own: Iterable[Alarm] = (),
 ) -> feeds.Picture:
-    """Look at everything once; `in_hand` counts what the ledger has not taken yet of each gate."""
+    """Look at everything once; `in_hand`: of whom each message is that the ledger has not taken."""
+    unread = Counter(in_hand)
     day, hour = calendar.hour_of(at_ms)
     days = _days(db)
     counted = {one for found in days.values() for one in found}
@@ -46,8 +45,8 @@ def draw(
         unknown_day=_numbers(db, "counter", f"sum(passages) FILTER (WHERE day = '{UNKNOWN}')"),
         inside=_numbers(db, "counter", "sum(vehicles_in - vehicles_out)"),
         waiting={
-            # What lies unread in hand may be more than the gate said before it.
-            place: max(hearing.of(place).waiting, in_hand.get(place, 0)) for place in places
+            # A gate that is heard by an alert may have said more in what lies unread.
+            place: max(hearing.of(place).waiting, unread[place]) for place in places
         },
         lost=_numbers(db, "lost l JOIN stream s ON s.no = l.stream", "sum(last - first + 1)"),
         unsure=_unsure(db),

@@ -8,7 +8,6 @@ again; the broker's receive window bounds how much that can be.
 import contextlib
 import logging
 import queue
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -333,7 +332,8 @@ class Centre:
         self._note_hours(now, at_ms)
         drawn = picture.draw(
             self._ledger.db, self._ledger.calendar, at_ms, hearing=self._hearing, now=now,
-            heard_s=self._settings.feeds.heard_s, in_hand=self._unread(),
+            heard_s=self._settings.feeds.heard_s,
+            in_hand=(arrivals.place_of(message.topic) for message in self._in_hand),
             own=list(self._own_alarms(now, at_ms)),
         )  # fmt: skip
         if link.connected:
@@ -343,11 +343,6 @@ class Centre:
                 link.publish(contract.gate_topic(*place, "command"), command)
         self._say_health(link, drawn)
         self._keeping.tick(now, at_ms, self.inbox.put, self._backup_died)
-
-    def _unread(self) -> dict[Place, int]:
-        """Count what is in hand of each gate: one that is heard by an alert may hold much more."""
-        places = (arrivals.place_of(message.topic) for message in self._in_hand)
-        return Counter(place for place in places if place is not None)
 
     def _show(self, link: Link, topic: str, feed: bytes) -> None:
         """Publish a feed; one that is too long is left out: no entry may end the centre."""
