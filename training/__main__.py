@@ -14,9 +14,10 @@ from pathlib import Path
 from gateway.plates.model import SECOND
 
 MODELS = Path(__file__).parents[1] / "gateway/plates/models"
-STEPS = {"finder": 6000, "recogniser": 12000, "tesseract": 8500}
+STEPS = {"finder": 6000, "recogniser": 12000, "double": 7000, "tesseract": 8500}
 """For two CPU cores, some hours. A GPU does ten times as many in minutes: see README.md."""
-ON_DATA = ("all", "finder", "recogniser", "calibrate", "pack", "rate", "tesseract", "weigh")
+NETS = ("finder", "recogniser", "double", "tesseract")
+ON_DATA = ("all", *NETS, "calibrate", "pack", "rate", "weigh")
 
 
 def read_arguments() -> argparse.Namespace:
@@ -27,6 +28,7 @@ def read_arguments() -> argparse.Namespace:
         ("all", "train all nets, export, calibrate and evaluate"),
         ("finder", "train the detector"),
         ("recogniser", "train the recogniser"),
+        ("double", "train the recogniser of plates of two lines"),
         ("export", "write the trained nets as ONNX"),
         ("calibrate", "find temperature, Platt's line and the accept line"),
         ("evaluate", "read drawn plates of every kind"),
@@ -54,8 +56,13 @@ def read_arguments() -> argparse.Namespace:
 
 
 def start_of(folder: Path, name: str) -> Path:
-    """Choose a folder's checkpoint, else its exported net."""
+    """Choose a folder's checkpoint, else its exported net.
+
+    The net for two lines begins with the recogniser's checkpoint where it has none of its own.
+    """
     kept = folder / f"{name}.pt"
+    if name == "double" and not kept.exists() and (folder / "recogniser.pt").exists():
+        return folder / "recogniser.pt"
     written = SECOND if name == "tesseract" else f"{name}.onnx"
     return kept if kept.exists() else folder / written
 
@@ -65,16 +72,20 @@ def train(given: argparse.Namespace, name: str, slice_s: float) -> bool:
     from training import finder, lines, recogniser
     from training.learning import Plan, learn
 
+    start = given.start
+    if start is None and name == "double" and (given.work / "recogniser.pt").exists():
+        start = given.work
     plan = Plan(
         data=given.data, work=given.work, steps=given.steps or STEPS[name],
         workers=given.workers, reuse=given.reuse, slice_s=slice_s, rate=given.rate,
-        start=start_of(given.start, name) if given.start else None,
+        start=start_of(start, name) if start else None,
     )  # fmt: skip
     if name == "finder":
         return learn(finder.course(given.data, given.batch), plan)
     if name == "tesseract":
         return lines.train_lines(plan, given.out, given.batch)
-    return learn(recogniser.course(given.data, given.size, given.batch), plan)
+    double = name == "double"
+    return learn(recogniser.course(given.data, given.size, given.batch, double=double), plan)
 
 
 def rate(data: Path) -> None:
@@ -115,7 +126,7 @@ def main() -> None:
                 done = done and left_s > 0 and train(given, name, left_s)
             if done:
                 finish(given)
-        case "finder" | "recogniser":
+        case "finder" | "recogniser" | "double":
             done = train(given, given.step, given.slice_s)
         case "export":
             from training.export import export

@@ -6,6 +6,7 @@ pictures are never looked at.
 """
 
 import json
+from collections.abc import Collection
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Final
@@ -17,12 +18,15 @@ from gateway.plates.alphabet import Alphabet
 from gateway.plates.decode import calibrated, softmax
 from gateway.plates.grammar import PLACES_MAX
 from gateway.plates.line import names_of
-from gateway.plates.look import SIZE, lit
-from gateway.plates.model import LIST, Models, Settings, open_models
+from gateway.plates.look import ROW, SIZE, lit
+from gateway.plates.model import LIST, Models, Net, Settings, open_models
 from gateway.plates.net import NetReader
-from training.data import Crop, Picture, load_crops, validation_texts
+from training.data import Crop, Picture, load_crops, standard_glyphs, validation_texts
+from training.evaluate import drawn_frame
 from training.frames import Street
+from training.layouts import ONE_LINE, TWO_LINES, Shape, shape_of
 from training.recogniser import drawn_set
+from training.texts import DOUBLE_LESSONS, random_plate
 from training.wear import lay
 from training.weather import weather
 
@@ -52,15 +56,42 @@ def held_out(data: Path) -> list[Crop]:
     return [crop for crop in load_crops(data, held_out=True) if crop.source != UNSURE_SOURCE]
 
 
-def drawn(data: Path, seed: int, count: int, alphabet: Alphabet) -> Labelled:
-    """Draw plates of the kinds that a net knows with a seed of their own, hard ones too."""
+def drawn(
+    data: Path,
+    seed: int,
+    count: int,
+    among: Collection[Shape],
+    alphabet: Alphabet,
+    row: tuple[int, int] | None = None,
+) -> Labelled:
+    """Draw plates of the kinds that the nets know with a seed of their own, hard ones too."""
     apart = validation_texts(data)
-    made = zip(*drawn_set(data, seed, count, HARD), strict=True)
+    made = zip(*drawn_set(data, seed, count, among, row=row, strength=HARD), strict=True)
     return [
         (np.asarray(face, np.uint8), (text,))
         for face, text in made
         if text not in apart and alphabet.kinds_of(text)
     ]
+
+
+def two_lines(data: Path, seed: int, count: int) -> Labelled:
+    """Draw gates' pictures with a plate of two lines: the gate reads none of them from a crop."""
+    rng, glyphs = np.random.default_rng(seed), standard_glyphs(data)
+    apart, made = validation_texts(data), []
+    while len(made) < count:
+        text, kind = random_plate(rng, None, DOUBLE_LESSONS)
+        shape = shape_of(kind, rng, TWO_LINES)
+        hard = float(rng.uniform(*HARD))
+        if text not in apart:
+            picture = drawn_frame(text, kind, shape, rng, glyphs, strength=hard)
+            made.append((np.asarray(picture, np.uint8), (text,)))
+    return made
+
+
+def of_every_kind(data: Path, seed: int, count: int, alphabet: Alphabet) -> Labelled:
+    """Draw plates of every kind: two of three of one line, as crops, the rest in whole pictures."""
+    crops = drawn(data, seed, count - count // 3, ONE_LINE, alphabet)
+    return crops + two_lines(data, seed, count // 3)
 
 
 def streets(data: Path, seed: int, count: int) -> Labelled:
@@ -93,13 +124,15 @@ def streets(data: Path, seed: int, count: int) -> Labelled:
     return made
 
 
-def temperature_of(models: Models, crops: Labelled) -> float:
-    """Find the temperature under which the labels are likeliest."""
+def temperature_of(
+    net: Net, crops: Labelled, alphabet: Alphabet, size: tuple[int, int] = SIZE
+) -> float:
+    """Find the temperature of a net of such crops under which the labels are likeliest."""
     logits, names = [], []
     for crop, (text,) in crops:
-        blob = cv2.dnn.blobFromImage(lit(np.asarray(cv2.resize(crop, SIZE), np.uint8)), 1 / 255)
-        logits.append(models.recogniser.run(blob)[0][0])
-        names.append(_named(text, models.alphabet))
+        blob = cv2.dnn.blobFromImage(lit(np.asarray(cv2.resize(crop, size), np.uint8)), 1 / 255)
+        logits.append(net.run(blob)[0][0])
+        names.append(_named(text, alphabet))
     flat, wanted = np.concatenate(logits), np.concatenate(names)
 
     def surprise(temperature: float) -> float:
@@ -149,11 +182,12 @@ def read_all(models: Models, crops: Labelled) -> tuple[np.ndarray, np.ndarray]:
 
 
 def calibrate(data: Path, folder: Path, count: int = DRAWN) -> Settings:
-    """Find temperature, both of Platt's lines and the accept line; write them into the list."""
+    """Find temperatures, both of Platt's lines and the accept line; write them into the list."""
     cv2.setNumThreads(1)
     models = open_models(folder)
     real: Labelled = [(crop.picture, (crop.text,)) for crop in held_out(data)]
-    made = drawn(data, SEED, count, models.alphabet)
+    made = of_every_kind(data, SEED, count, models.alphabet)
+    rows = drawn(data, SEED, count // 3, TWO_LINES, models.alphabet, ROW)
     sets = {
         "held-out crops": real,
         "in streets": streets(data, SEED, min(STREETS, count)),
@@ -161,9 +195,12 @@ def calibrate(data: Path, folder: Path, count: int = DRAWN) -> Settings:
     }
     sets = {name: pictures for name, pictures in sets.items() if pictures}
     settings = Settings(
-        temperature=temperature_of(models, real + made[: len(real)]), accept=1.0, enough=ENOUGH,
+        temperature=temperature_of(models.recogniser, real + made[: len(real)], models.alphabet),
+        double_temperature=temperature_of(models.double, rows, models.alphabet, ROW),
+        accept=1.0,
+        enough=ENOUGH,
         finder_accept=models.settings.finder_accept,
-    )  # fmt: skip
+    )
     alone = replace(models, settings=settings, line=None)
     sure, right = _together({name: read_all(alone, each) for name, each in sets.items()})
     slope, offset = fitted(sure, right)

@@ -32,13 +32,13 @@ SIZE: Final = (640, 480)
 
 def drawn_frame(
     text: str, kind: PlateKind, shape: Shape, rng: np.random.Generator, glyphs: Glyphs,
-    heavy: float = MODERATE,
+    heavy: float = MODERATE, strength: float = MODERATE,
 ) -> Picture:  # fmt: skip
-    """Draw a gate's picture with one plate in it, of moderate wear."""
+    """Draw a gate's picture with one plate in it, of moderate wear unless it is given."""
     ground = draw_scene(
         None, "blue", rng, SIZE, where="empty", ground=int(rng.integers(1000, 2000))
     )
-    face = framed(face_of(text, kind, shape, rng, glyphs), rng, MODERATE)
+    face = framed(face_of(text, kind, shape, rng, glyphs), rng, strength)
     wide_mm, high_mm = cells_of(text, kind, shape)[0]
     wide = rng.uniform(95, 190) * (0.75 if wide_mm < 400 else 1.0)
     half = np.array((wide, wide * high_mm / wide_mm)) / 2
@@ -47,7 +47,7 @@ def drawn_frame(
     away = away @ np.array(((1, turn), (-turn, 1))) @ np.array(((1, shear), (0, 1)))
     middle = np.array((rng.uniform(0.25, 0.75) * SIZE[0], rng.uniform(0.35, 0.85) * SIZE[1]))
     corners = np.asarray(middle + away + rng.normal(0, 0.02 * half[1], (4, 2)), np.float32)
-    return weather(lay(face, corners, ground), rng, MODERATE, wide, heavy)
+    return weather(lay(face, corners, ground), rng, strength, wide, heavy)
 
 
 def by_kind(

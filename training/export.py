@@ -10,12 +10,14 @@ import torch
 from torch import nn
 
 from gateway.plates.alphabet import NEWEST
-from gateway.plates.model import LINE, LIST, SECOND, Settings
+from gateway.plates.look import ROW
+from gateway.plates.model import DOUBLE, LINE, LIST, SECOND, Settings
 from training.net import HEIGHT, WIDTH, WIDTHS, Finder, Recogniser
 
 OUTPUTS: Final = {
     "finder.onnx": ["plates"],
     "recogniser.onnx": ["places", "corners", "colour", "lines"],
+    DOUBLE: ["places", "corners", "colour", "lines"],
     LINE: ["columns"],
 }
 OTHERS: Final = (SECOND, "reference.onnx")
@@ -64,10 +66,14 @@ def export(work: Path, out: Path, before: Path | None = None) -> None:
         if before is not None:
             net = mixed(net, before / kept.name)
         write(net, out / "recogniser.onnx", (3, HEIGHT, WIDTH))
+    if (kept := work / "double.pt").exists():
+        write(trained(kept, Recogniser(size_of(kept), ROW[0])), out / DOUBLE, (3, HEIGHT, ROW[0]))
     if (kept := work / "finder.pt").exists():
         sides = {"picture": {2: "h", 3: "w"}, "plates": {2: "h8", 3: "w8"}}
         write(trained(kept, Finder()), out / "finder.onnx", (3, 288, 384), dynamic_axes=sides)
-    settings = Settings(temperature=1.0, accept=0.95, finder_accept=FINDER_ACCEPT)
+    settings = Settings(
+        temperature=1.0, double_temperature=1.0, accept=0.95, finder_accept=FINDER_ACCEPT
+    )
     write_list(out, [each for each in (*OUTPUTS, *OTHERS) if (out / each).exists()], settings)
 
 

@@ -4,7 +4,7 @@ Sizes of plates are the standard's. Within the smaller ones (motorcycle, slow lo
 temporary) the characters' places are measured from pictures, to some millimetres.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
@@ -17,6 +17,7 @@ Box = tuple[float, float, float, float]
 Shape: TypeAlias = Literal["line", "green", "rear", "motorcycle", "slow", "temporary"]
 
 TWO_LINES: Final[frozenset[Shape]] = frozenset({"rear", "motorcycle", "slow"})
+ONE_LINE: Final[frozenset[Shape]] = frozenset({"line", "green", "temporary"})
 SHAPES: Final[dict[PlateKind, tuple[Shape, ...]]] = {
     "blue": ("line", "line", "line", "line", "motorcycle"),
     "yellow": ("line", "rear", "motorcycle", "slow"),
@@ -62,9 +63,12 @@ _ROWS: Final[dict[Shape, tuple[tuple[int, int], tuple[Row, ...]]]] = {
 }
 
 
-def shape_of(kind: PlateKind, rng: np.random.Generator) -> Shape:
-    """Choose one of the shapes that a kind comes in."""
-    return SHAPES[kind][int(rng.integers(0, len(SHAPES[kind])))]
+def shape_of(
+    kind: PlateKind, rng: np.random.Generator, among: Collection[Shape] | None = None
+) -> Shape:
+    """Choose one of the shapes that a kind comes in, among some where they are given."""
+    shapes = [shape for shape in SHAPES[kind] if among is None or shape in among]
+    return shapes[int(rng.integers(0, len(shapes)))]
 
 
 def upper_of(text: str, kind: PlateKind) -> int:

@@ -279,12 +279,17 @@ def begin_from(file: Path, course: Course, data: Path) -> None:
 
 
 def take_over(net: nn.Module, kept: dict[str, torch.Tensor]) -> None:
-    """Begin with another net's weights, each as far as both sizes go."""
+    """Begin with another net's weights, each as far as both sizes go.
+
+    What says where in a crop something is, is stretched to a wider one.
+    """
     own = net.state_dict()
     for name, value in own.items():
         old = kept.get(f"module.{name}")
         if old is None or old.ndim != value.ndim:
             continue
+        if name == "where":
+            old = nn.functional.interpolate(old, value.shape[2:], mode="bilinear")
         common = tuple(slice(min(a, b)) for a, b in zip(old.shape, value.shape, strict=True))
         value[common] = old[common].to(value)
 

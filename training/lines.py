@@ -14,8 +14,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from gateway.plates.look import SIZE
 from gateway.plates.model import LINE, SECOND
 from training.export import record, trained, write
+from training.layouts import ONE_LINE, TWO_LINES
 from training.learning import Course, Plan, Tensors, learn
 from training.linenet import COLUMNS, FOUR, HEIGHT, WIDTH, Bare, LineReader
 from training.recogniser import measure_by, text_of
@@ -32,7 +34,7 @@ long."""
 
 def supply(data: Path, seed: int, size: int) -> Iterator[Batch]:
     """Draw batches without end; plates of two lines always laid side by side."""
-    studio = Studio(data, seed, laid_share=1.0, first=FIRST)
+    studio = Studio(data, seed, row=SIZE, first=FIRST)
     for pictures, places, *_ in studio.batches(size):
         yield pictures, places
 
@@ -87,7 +89,7 @@ def course(data: Path, batch: int | None = None) -> Course:
         net=LineReader(),
         supply=supply,
         loss_of=loss_of,
-        measure=measure_by(data, lambda net, x: texts_of(net(x))),
+        measure=measure_by(data, lambda net, x: texts_of(net(x)), ONE_LINE | TWO_LINES, SIZE),
         batch=batch or 32,
         rate=6e-3,
         seed=SEED,

@@ -5,7 +5,8 @@ The recogniser: eight slots look at a crop, each for one place of the plate.
 Input: N x 3 x 48 x 168, BGR, 0 to 1. Outputs: `places` N x 8 x classes (logits, class 0 is
 "none"), `corners` N x 8 (x, y of the plate's corners, clockwise from the top left, in crop
 lengths), `colour` N x 5 (logits of blue, yellow, green, white, black) and `lines` N x 1 (a logit:
-the plate has two lines).
+the plate has two lines). The net for two lines is another such, of rows of 252 columns; nobody asks
+it for corners or lines.
 """
 
 from typing import Final
@@ -56,7 +57,7 @@ class Far(nn.Module):
 class Recogniser(nn.Module):
     """The net; small enough to train on a CPU and to run on a Pi."""
 
-    def __init__(self, size: str = "small") -> None:
+    def __init__(self, size: str = "small", wide: int = WIDTH) -> None:
         super().__init__()
         first, second, third = WIDTHS[size]
         classes = len(NEWEST.classes)
@@ -66,13 +67,13 @@ class Recogniser(nn.Module):
             block(second, third, (2, 1)), block(third, third), Far(third, 11),
             block(third, third), Far(third, 15),
         )  # fmt: skip
-        self.where = nn.Parameter(torch.randn(1, third, 6, 42) * 0.02)
+        self.where = nn.Parameter(torch.randn(1, third, HEIGHT // 8, wide // 4) * 0.02)
         self.look = nn.Sequential(block(third, 32), nn.Conv2d(32, PLACES_MAX, 1))
         self.what = nn.Conv2d(third, 192, 1)
         self.name = nn.Linear(192, classes)
         self.habit = nn.Parameter(torch.zeros(1, PLACES_MAX, classes))
         self.shape = nn.Sequential(
-            block(third, 24, (2, 3)), nn.Flatten(), nn.Linear(24 * 3 * 14, 48),
+            block(third, 24, (2, 3)), nn.Flatten(), nn.Linear(24 * 3 * (wide // 12), 48),
             nn.ReLU(inplace=True),
         )  # fmt: skip
         self.corners = nn.Linear(48, 8)

@@ -1,6 +1,6 @@
 """How the recogniser learns, and how well it names held-out and newly drawn plates."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -11,13 +11,13 @@ from torch import nn
 from torch.nn import functional
 
 from gateway.plates.alphabet import NEWEST
-from gateway.plates.look import SIZE, lit
+from gateway.plates.look import ROW, SIZE, lit
 from training.data import load_crops, standard_glyphs
-from training.layouts import TWO_LINES, shape_of
+from training.layouts import ONE_LINE, SHAPES, TWO_LINES, Shape, shape_of
 from training.learning import Course, Tensors, device
 from training.net import Recogniser
-from training.samples import Batch, Studio, drawn_crop, face_of
-from training.texts import LESSONS, random_plate
+from training.samples import Batch, Doubles, Studio, drawn_crop, face_of
+from training.texts import DOUBLE_LESSONS, LESSONS, random_plate
 
 SEED: Final = 20
 MEASURE_SEED: Final = 4002
@@ -31,6 +31,11 @@ Said: TypeAlias = Callable[[nn.Module, torch.Tensor], list[str]]
 def supply(data: Path, seed: int, size: int) -> Iterator[Batch]:
     """Draw batches without end."""
     return Studio(data, seed).batches(size)
+
+
+def supply_doubles(data: Path, seed: int, size: int) -> Iterator[Batch]:
+    """Draw batches of plates of two lines without end."""
+    return Doubles(data, seed, first=0.1).batches(size)
 
 
 def loss_of(net: nn.Module, batch: Tensors) -> tuple[torch.Tensor, dict[str, float]]:
@@ -53,17 +58,30 @@ def loss_of(net: nn.Module, batch: Tensors) -> tuple[torch.Tensor, dict[str, flo
 
 
 def drawn_set(
-    data: Path, seed: int, count: int, strength: tuple[float, float] = (0.3, 1.0)
+    data: Path,
+    seed: int,
+    count: int,
+    among: Collection[Shape],
+    *,
+    row: tuple[int, int] | None = None,
+    strength: tuple[float, float] = (0.3, 1.0),
 ) -> tuple[list[np.ndarray], list[str]]:
-    """Draw crops of every kind as the lessons share them out, with a seed of their own."""
+    """Draw crops of every kind of some shapes, as the lessons share them out, of an own seed.
+
+    Those of two lines are laid in a row of the size that is given.
+    """
     rng, glyphs = np.random.default_rng(seed), standard_glyphs(data)
-    pictures, texts = [], []
-    for _ in range(count):
-        text, kind = random_plate(rng, None, LESSONS)
-        shape = shape_of(kind, rng)
+    lessons = LESSONS if ONE_LINE & set(among) else DOUBLE_LESSONS
+    pictures: list[np.ndarray] = []
+    texts: list[str] = []
+    while len(texts) < count:
+        text, kind = random_plate(rng, None, lessons)
+        if not set(among) & set(SHAPES[kind]):
+            continue
+        shape = shape_of(kind, rng, among)
         face = face_of(text, kind, shape, rng, glyphs)
         hard = float(rng.uniform(*strength))
-        picture, _ = drawn_crop(rng, face, hard, None, cut=shape in TWO_LINES)
+        picture, _ = drawn_crop(rng, face, hard, None, row=row if shape in TWO_LINES else None)
         pictures.append(picture)
         texts.append(text)
     return pictures, texts
@@ -91,14 +109,18 @@ def read_whole(said_of: Said, pictures: np.ndarray, texts: list[str], net: nn.Mo
     return round(right / max(1, len(texts)), 4)
 
 
-def measure_by(data: Path, said_of: Said) -> Callable[[nn.Module], dict[str, float]]:
-    """Choose the crops by which a reader's training is measured: held-out ones, and drawn ones."""
-    held = load_crops(data, held_out=True)
-    crops = [np.asarray(cv2.resize(crop.picture, SIZE), np.uint8) for crop in held]
-    sets = {
-        "held out": (crops, [crop.text for crop in held]),
-        "drawn": drawn_set(data, MEASURE_SEED, MEASURED),
-    }
+def measure_by(
+    data: Path, said_of: Said, among: Collection[Shape], row: tuple[int, int] | None = None
+) -> Callable[[nn.Module], dict[str, float]]:
+    """Choose the crops by which a reader's training is measured: held-out ones, and drawn ones.
+
+    There are held-out ones of one line alone.
+    """
+    sets = {"drawn": drawn_set(data, MEASURE_SEED, MEASURED, among, row=row)}
+    if ONE_LINE & set(among):
+        held = load_crops(data, held_out=True)
+        crops = [np.asarray(cv2.resize(crop.picture, SIZE), np.uint8) for crop in held]
+        sets = {"held out": (crops, [crop.text for crop in held]), **sets}
     shown = {
         name: (np.stack([lit(each) for each in pictures]), texts)
         for name, (pictures, texts) in sets.items()
@@ -106,15 +128,19 @@ def measure_by(data: Path, said_of: Said) -> Callable[[nn.Module], dict[str, flo
     return lambda net: {name: read_whole(said_of, *each, net) for name, each in shown.items()}
 
 
-def course(data: Path, size: str, batch: int | None = None) -> Course:
-    """Say how the recogniser is taught."""
+def course(data: Path, size: str, batch: int | None = None, *, double: bool = False) -> Course:
+    """Say how the recogniser is taught; or its like for two lines."""
     on_gpu = device().type == "cuda"
     return Course(
-        name="recogniser",
-        net=Recogniser(size),
-        supply=supply,
+        name="double" if double else "recogniser",
+        net=Recogniser(size, ROW[0]) if double else Recogniser(size),
+        supply=supply_doubles if double else supply,
         loss_of=loss_of,
-        measure=measure_by(data, texts_of),
+        measure=(
+            measure_by(data, texts_of, TWO_LINES, ROW)
+            if double
+            else measure_by(data, texts_of, ONE_LINE)
+        ),
         batch=batch or (256 if on_gpu else 64),
         rate=4e-3 if on_gpu else 2.5e-3,
         seed=SEED,

@@ -1,7 +1,7 @@
 """What the recogniser learns from: drawn plates, real crops, and patches that are no plate."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from gateway.plates.alphabet import COLOUR_OF, COLOURS, NEWEST
 from gateway.plates.grammar import PLACES_MAX, PlateKind
-from gateway.plates.look import SIZE, TALL, laid, lit
+from gateway.plates.look import ROW, SIZE, TALL, laid, lit
 from training.data import UNKNOWN, load_crops, standard_glyphs, validation_texts
 from training.faces import draw_plate
 from training.glyphs import BUILT_IN, Glyphs, Picture
 from training.layouts import TWO_LINES, Shape, cells_of, shape_of
-from training.texts import LESSONS, random_plate
+from training.texts import DOUBLE_LESSONS, LESSONS, random_plate
 from training.wear import FIRST, boxed_corners, framed, lay, loose_corners, plain_ground
 from training.weather import weather
 
@@ -28,8 +28,6 @@ REAL: Final = 0.44
 """Shares of the lessons; the rest is no plate."""
 FONT: Final = 0.15
 """Of the drawn ones, with a font's glyphs instead of the standard's."""
-LAID: Final = 0.6
-"""Of plates of two lines, cut into their lines as the second look sees them."""
 FACE_WIDE: Final = 200
 """Pixels."""
 SMALL: Final = (94, 24)
@@ -78,22 +76,23 @@ def drawn_crop(
     strength: float,
     ground: Picture | None,
     *,
-    cut: bool,
+    row: tuple[int, int] | None,
     first: float = FIRST,
 ) -> tuple[Picture, NDArray[np.float32]]:
     """Photograph a face as a look sees it: the crop and the plate's corners in crop lengths.
 
-    With `cut` a plate of two lines is laid out as the second look lays it; its corners are gone.
+    With `row` a plate of two lines is laid out in a row of that size, as the second look lays it;
+    its corners are gone.
     """
-    size = TALL if cut else SIZE
-    steady = min(strength, 0.5) if cut else strength
-    corners = loose_corners(rng, size, 0.4 * steady if cut else steady, first)
+    size = TALL if row else SIZE
+    steady = min(strength, 0.5) if row else strength
+    corners = loose_corners(rng, size, 0.4 * steady if row else steady, first)
     if ground is None:
         ground = plain_ground(rng, size)
     laid_down = lay(framed(face, rng, strength), corners, cv2.resize(ground, size))
     seen = weather(laid_down, rng, strength)
-    if cut:
-        return laid(seen), _NOWHERE
+    if row:
+        return laid(seen, row), _NOWHERE
     return seen, (corners / np.array(size, np.float32)).reshape(8).astype(np.float32)
 
 
@@ -101,9 +100,9 @@ class Studio:
     """Makes samples without end from one seed."""
 
     def __init__(
-        self, data: Path, seed: int, *, laid_share: float = LAID, first: float = FIRST
+        self, data: Path, seed: int, *, row: tuple[int, int] | None = None, first: float = FIRST
     ) -> None:
-        self.laid_share, self.first = laid_share, first
+        self.row, self.first = row, first
         self.rng = np.random.default_rng(seed)
         self.kept_apart = validation_texts(data)
         self.crops = load_crops(data)
@@ -137,18 +136,27 @@ class Studio:
 
     def drawn(self) -> Sample:
         """Draw a plate as a gate's camera may see it."""
+        return self.drawn_of(LESSONS, self.row)
+
+    def drawn_of(
+        self,
+        lessons: dict[PlateKind, float],
+        row: tuple[int, int] | None,
+        among: Collection[Shape] | None = None,
+    ) -> Sample:
+        """Draw a plate of some kinds and shapes; one of two lines laid in a row, if asked."""
         rng = self.rng
-        text, kind = random_plate(rng, None, LESSONS)
+        text, kind = random_plate(rng, None, lessons)
         while text in self.kept_apart:
             text, kind = random_plate(rng, kind)
-        shape = shape_of(kind, rng)
+        shape = shape_of(kind, rng, among)
         two = shape in TWO_LINES
-        cut = two and rng.random() < self.laid_share
+        cut = row if two else None
         glyphs = BUILT_IN if rng.random() < FONT else self.standard
         face = face_of(text, kind, shape, rng, glyphs)
         ground = self.surroundings() if rng.random() < 0.6 else None
         strength = float(rng.uniform(0.2, 1.15))
-        picture, corners = drawn_crop(rng, face, strength, ground, cut=cut, first=self.first)
+        picture, corners = drawn_crop(rng, face, strength, ground, row=cut, first=self.first)
         lines = UNKNOWN if cut else int(two)
         return Sample(picture, places_of(text), corners, COLOURS.index(COLOUR_OF[kind]), lines)
 
@@ -211,3 +219,11 @@ class Studio:
         left, top = int(rng.integers(0, width - wide)), int(rng.integers(0, height - high))
         piece = self._frame[top : top + high, left : left + wide]
         return np.asarray(cv2.resize(piece, SIZE), np.uint8)
+
+
+class Doubles(Studio):
+    """Makes plates of two lines alone, laid in a row as the net for them sees them."""
+
+    def sample(self) -> Sample:
+        """Draw one; no public crop is of two lines."""
+        return self.drawn_of(DOUBLE_LESSONS, ROW, TWO_LINES)

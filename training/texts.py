@@ -27,26 +27,40 @@ SHARE: Final[dict[PlateKind, float]] = {
 }
 """How often a kind comes to a gate; the others hardly ever do."""
 LESSONS: Final[dict[PlateKind, float]] = {
-    "blue": 0.13,
-    "green": 0.11,
-    "yellow": 0.11,
-    "trailer": 0.05,
-    "learner": 0.04,
-    "police": 0.05,
-    "embassy": 0.08,
-    "consulate": 0.05,
-    "border": 0.03,
+    "blue": 0.17,
+    "green": 0.13,
+    "yellow": 0.09,
+    "trailer": 0.02,
+    "learner": 0.05,
+    "police": 0.06,
+    "embassy": 0.13,
+    "consulate": 0.06,
+    "border": 0.04,
     "temporary": 0.06,
-    "tractor": 0.08,
-    "emergency": 0.06,
+    "tractor": 0.02,
+    "emergency": 0.05,
     "military": 0.05,
-    "armed_police": 0.10,
+    "armed_police": 0.07,
 }
 """How often training draws a kind: no real crop teaches the rare ones, which are hard to learn."""
+DOUBLE_LESSONS: Final[dict[PlateKind, float]] = {
+    "blue": 0.03,
+    "yellow": 0.15,
+    "trailer": 0.07,
+    "learner": 0.03,
+    "police": 0.03,
+    "embassy": 0.12,
+    "consulate": 0.04,
+    "tractor": 0.16,
+    "emergency": 0.11,
+    "military": 0.05,
+    "armed_police": 0.21,
+}
+"""The same of plates of two lines."""
 
 
-LIKE_DIGITS: Final = "DQTBZSGU"
-"""Letters that are taken for digits, drawn twice as often as the others."""
+LIKE_DIGITS: Final = "DQTTTBZSGU"
+"""Letters that are taken for digits, drawn twice as often as the others, T four times."""
 
 
 def random_plate(
@@ -94,7 +108,7 @@ def _military(rng: np.random.Generator) -> str:
 
 
 def _armed_police(rng: np.random.Generator) -> str:
-    province = _of(rng, PROVINCES) if rng.random() < 0.7 else ""
+    province = _of(rng, PROVINCES) if rng.random() < 0.5 else ""
     return "WJ" + province + _of(rng, DIGITS, 4) + _of(rng, DIGITS * 2 + LETTERS)
 
 

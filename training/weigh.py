@@ -17,7 +17,7 @@ from gateway.plates.model import open_models
 from gateway.plates.net import NetReader
 from gateway.plates.picture import as_picture
 from gateway.plates.tesseract import TesseractReader
-from training.calibrate import Labelled, drawn, held_out, streets
+from training.calibrate import Labelled, held_out, of_every_kind, streets
 
 SEED: Final = 4011
 """Not calibration's own: the accept line was found there."""
@@ -55,7 +55,7 @@ def weigh(data: Path, count: int) -> None:
     sets: dict[str, Labelled] = {
         "held-out crops": [(crop.picture, (crop.text,)) for crop in held_out(data)],
         "in streets": streets(data, SEED, count),
-        "drawn": drawn(data, SEED, count, models.alphabet),
+        "drawn": of_every_kind(data, SEED, count, models.alphabet),
     }
     together: Counter[tuple[bool, str]] = Counter()
     for name, pictures in sets.items():

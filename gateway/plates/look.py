@@ -25,9 +25,12 @@ TALL: Final = (168, 96)
 UPPER: Final = (0.04, 0.40, 0.06, 0.94)
 """Of such a plate, the upper line: top, bottom, left, right; three characters' and a margin."""
 LOWER: Final = (0.37, 0.97, 0.02, 0.98)
-UPPER_WIDE: Final = 72
-"""Of the 168 columns, those that the upper line is given: its characters are as wide then as those
+UPPER_SHARE: Final = 3 / 7
+"""Of a row of both lines, what the upper one is given: its characters are as wide then as those
 below, though they stand further apart."""
+ROW: Final = (252, 48)
+"""Width and height of such a row, as the net for two lines looks at it: its characters are nearly
+as large as those of one line are in a crop."""
 BRIGHT: Final = 220
 """What is brightest in a crop is lifted to this: the recogniser sees dusk as it sees day."""
 BRIGHTER_MAX: Final = 6.0
@@ -55,11 +58,12 @@ class Look:
     """How likely the plate has two lines."""
 
 
-def laid(tall: Picture) -> Picture:
+def laid(tall: Picture, size: tuple[int, int] = ROW) -> Picture:
     """Cut a plate of two lines into them, and lay them side by side."""
-    width, height = SIZE
+    width, height = size
+    upper = round(UPPER_SHARE * width)
     parts = []
-    for (top, bottom, left, right), wide in ((UPPER, UPPER_WIDE), (LOWER, width - UPPER_WIDE)):
+    for (top, bottom, left, right), wide in ((UPPER, upper), (LOWER, width - upper)):
         rows = slice(round(top * tall.shape[0]), round(bottom * tall.shape[0]))
         columns = slice(round(left * tall.shape[1]), round(right * tall.shape[1]))
         part = tall[rows, columns]
@@ -88,7 +92,7 @@ def levelled(crop: Picture) -> Picture:
 def row_within(picture: Picture, corners: Corners, *, two_lines: bool) -> Picture:
     """Cut a plate out as one row of characters, in the same light as every other."""
     crop, _ = flattened(picture, corners, TALL if two_lines else SIZE)
-    return levelled(laid(crop) if two_lines else crop)
+    return levelled(laid(crop, SIZE) if two_lines else crop)
 
 
 def look(models: Models, picture: Picture, corners: Corners) -> Look:
@@ -110,8 +114,8 @@ def look_again(models: Models, picture: Picture, first: Look, corners: Corners) 
     if first.two_lines < TWO:
         return look(models, picture, corners)
     crop, _ = flattened(picture, corners, TALL)
-    places, _, colours, *_ = models.recogniser.run(cv2.dnn.blobFromImage(lit(laid(crop)), 1 / 255))
-    chances = softmax(places[0], models.settings.temperature)
+    places, _, colours, *_ = models.double.run(cv2.dnn.blobFromImage(lit(laid(crop)), 1 / 255))
+    chances = softmax(places[0], models.settings.double_temperature)
     return Look(chances, first.corners, softmax(colours[0]), first.two_lines)
 
 

@@ -27,6 +27,7 @@ LIST: Final = "models.json"
 SECOND: Final = "plate.traineddata"
 """The second reader's net, in Tesseract's own form."""
 LINE: Final = "line.onnx"
+DOUBLE: Final = "double.onnx"
 RUNTIMES: Final[tuple[Runtime, ...]] = ("best", "opencv", "onnxruntime")
 
 
@@ -43,6 +44,8 @@ class Settings:
 
     temperature: float
     """Divides the recogniser's logits, so that its probabilities mean what they say."""
+    double_temperature: float
+    """The same of the net for two lines."""
     accept: float
     """The confidence at which a text is taken, chosen on training data alone."""
     finder_accept: float
@@ -63,6 +66,8 @@ class Models:
 
     finder: Net
     recogniser: Net
+    double: Net
+    """Names the characters of a plate of two lines, laid in a row."""
     alphabet: Alphabet
     settings: Settings
     runtime: str
@@ -89,14 +94,14 @@ def open_models(folder: Path = FOLDER, runtime: Runtime = "best") -> Models:
         known = listed["alphabet"]
         alphabet = Alphabet(known["characters"], tuple(known["kinds"]))
         settings = Settings(**listed["settings"])
-        finder, recogniser, line = nets["finder.onnx"], nets["recogniser.onnx"], nets.get(LINE)
+        finder, recogniser, double = nets["finder.onnx"], nets["recogniser.onnx"], nets[DOUBLE]
     except ModelRefused:
         raise
     except (OSError, ValueError, KeyError, TypeError) as fault:
         raise ModelRefused(
             f"plate models in {folder} cannot be read: {fault}; reinstall"
         ) from fault
-    return Models(finder, recogniser, alphabet, settings, runtime, line)
+    return Models(finder, recogniser, double, alphabet, settings, runtime, nets.get(LINE))
 
 
 def check_listed(path: Path) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gateway.plates import askew, find, line, locate
 from gateway.plates.decode import presence
-from gateway.plates.heap import give_back
+from gateway.plates.heap import give_back, set_apart
 from gateway.plates.look import TWO, Look, decoded, joined, look, look_again
 from gateway.plates.model import FOLDER, Models, Runtime, open_models
 from gateway.plates.picture import (
@@ -36,6 +36,8 @@ SECOND_LOOK: Final = (1.04, 1.12)
 THIRD_LOOK: Final = (1.0, 1.0)
 BEYOND: Final = 1.1
 """A plate that is seen so much wider than it was looked for goes on beyond what was looked at."""
+MOVED: Final = 0.04
+"""Of its width: so far must an unsure plate's corners move for another round of looks."""
 AGAIN_MAX: Final = 4
 PRESENT: Final = 0.5
 """Below this, what was looked at is no plate."""
@@ -51,6 +53,8 @@ FAR: Final = 2.0
 """How much larger, for far ones."""
 LEVEL: Final = 0.7
 """How sure the detector must be of what only lies level in another view."""
+GIVE_BACK_EVERY: Final = 16
+"""Pictures after which the memory that they left free goes back."""
 SPARE: Final = 3
 """So many doubtful places, then so many of OpenCV's own search, are read at most."""
 SPARE_CONFIDENCE: Final = 0.4
@@ -64,12 +68,14 @@ class NetReader:
 
     def __init__(self, models: Models) -> None:
         self._models = models
+        self._pictures = 0
         self.accept = models.settings.accept
         self.runtime = models.runtime
 
     @classmethod
     def open(cls, folder: Path = FOLDER, runtime: Runtime = "best") -> "NetReader":
         """Open with the models of a folder; raises ModelRefused or ReaderMissing."""
+        set_apart()
         return cls(open_models(folder, runtime))
 
     def read(self, picture: NDArray[np.generic], region: Region = ()) -> tuple[Plate, ...]:
@@ -86,6 +92,9 @@ class NetReader:
             placed(each, back, (part.left, part.top), picture.shape)
             for each in self._plates(shrunk, side, may_be_bare=not region)
         ]
+        self._pictures += 1
+        if self._pictures % GIVE_BACK_EVERY == 0:
+            give_back()
         held = (each for each in found if part.holds(each.corners))
         return ranked(held, min(CLEAR, self.accept), self.accept)
 
@@ -153,7 +162,25 @@ class NetReader:
                 break
             corners = first.corners
             first = look(self._models, picture, widened(corners, *FIRST_LOOK))
-        return None if presence(first.places) < PRESENT else self._closer(picture, first)
+        if presence(first.places) < PRESENT:
+            return None
+        plate = self._closer(picture, first)
+        enough = self._models.settings.enough
+        return plate if plate.confidence >= enough else self._moved(picture, plate)
+
+    def _moved(self, picture: Picture, plate: Plate) -> Plate:
+        """Look anew around an unsure plate while that moves it: a piece of it was not looked at."""
+        for _ in range(AGAIN_MAX):
+            corners = np.array(plate.corners, np.float32)
+            first = look(self._models, picture, widened(corners, *FIRST_LOOK))
+            away = np.linalg.norm(first.corners - corners, axis=1).max()
+            if presence(first.places) < PRESENT or away <= MOVED * span(corners):
+                break
+            again = self._closer(picture, first)
+            if again.confidence <= plate.confidence:
+                break
+            plate = again
+        return plate
 
     def _closer(self, picture: Picture, first: Look) -> Plate:
         """Look along the corners that were seen, and again, in two ways, while that is not sure."""
