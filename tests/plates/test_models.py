@@ -29,7 +29,7 @@ def test_the_models_open_and_are_small(folder):
     assert sum(path.stat().st_size for path in folder.glob("*.onnx")) < BYTES_MAX
 
 
-@pytest.mark.parametrize("name", ["recogniser.onnx", "finder.onnx"])
+@pytest.mark.parametrize("name", ["recogniser.onnx", "finder.onnx", "double.onnx"])
 def test_a_model_with_one_bit_changed_is_refused(folder, name):
     content = bytearray((folder / name).read_bytes())
     content[len(content) // 2] ^= 1
@@ -38,7 +38,7 @@ def test_a_model_with_one_bit_changed_is_refused(folder, name):
         NetReader.open(folder)
 
 
-@pytest.mark.parametrize("name", ["recogniser.onnx", "models.json"])
+@pytest.mark.parametrize("name", ["recogniser.onnx", "double.onnx", "models.json"])
 def test_a_missing_file_is_refused_in_one_sentence(folder, name):
     (folder / name).unlink()
     with pytest.raises(ModelRefused, match=r"cannot be read.*reinstall"):

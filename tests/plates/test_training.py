@@ -13,13 +13,13 @@ import pytest
 
 from gateway.plates.alphabet import NEWEST
 from gateway.plates.grammar import KINDS
-from gateway.plates.look import SIZE, TALL, laid, levelled
+from gateway.plates.look import ROW, SIZE, TALL, laid, levelled
 from gateway.plates.tesseract import AS_IT_IS, OWN
 from tests.plates.lessons import write_data
 from training.data import MISLABELLED, ValidationLeak, check_apart, load_crops, validation_texts
 from training.drawing import SHAPES, draw_plate, random_plate, wear
 from training.layouts import TWO_LINES, cells_of
-from training.samples import Studio
+from training.samples import Doubles, Studio
 from training.wear import boxed_corners
 
 PYTHON = os.environ.get("GATEPOST_TRAINING_PYTHON", sys.executable)
@@ -87,6 +87,16 @@ def test_the_studio_makes_every_kind_of_lesson_and_the_same_from_a_seed(data):
     assert not (next(Studio(data, 6).batches(4))[0] == pictures[:4]).all()
 
 
+def test_the_lessons_of_two_lines_are_rows_of_every_such_kind(data):
+    pictures, places, corners, _, lines = next(Doubles(data, 5).batches(96))
+    assert pictures.shape == (96, ROW[1], ROW[0], 3)
+    assert np.isnan(corners).all(), "of the plate in a row nobody asks where it is"
+    assert set(lines.tolist()) == {-1}
+    texts = ["".join(NEWEST.classes[name] for name in names) for names in places]
+    kinds = {kind for text in texts for kind in NEWEST.kinds_of(text)}
+    assert {kind for kind in KINDS if TWO_LINES & set(SHAPES[kind])} <= kinds
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_shape_of_a_kind_holds_its_text_within_the_plate(kind):
     rng = np.random.default_rng(8)
@@ -113,7 +123,7 @@ def test_two_lines_are_laid_side_by_side_with_every_character_whole():
         for left, top, wide, high in cells:
             mask[int(top) : int(top + high), int(left) : int(left + wide)] = 255
         row = laid(cv2.resize(mask, TALL))
-        assert row.shape == (SIZE[1], SIZE[0], 3)
+        assert row.shape == (ROW[1], ROW[0], 3)
         edges = np.diff((row[24, :, 0] > 127).astype(int))
         assert (edges == 1).sum() + (row[24, 0, 0] > 127) == len(text), (kind, shape)
 
@@ -189,14 +199,15 @@ def test_training_learns_goes_on_after_a_slice_and_ends_in_model_files(data, tmp
     assert (work / "finder.pt").exists()
     second = _train(data, work, "--steps", "60")
     assert second.returncode == 0, second.stderr
-    for name in ("finder", "recogniser"):
+    for name in ("finder", "recogniser", "double"):
         kept = _ran(PYTHON, "-c", CURVE, work / f"{name}.pt")
         losses = json.loads(kept.stdout)
         assert len(losses) == 10
         assert sum(losses[-3:]) < sum(losses[:3]), (name, losses)
     assert (work / "recogniser.svg").read_text().startswith("<svg")
     assert {path.name for path in (work / "out").iterdir()} == {
-        "finder.onnx", "recogniser.onnx", "line.onnx", "plate.traineddata", "models.json",
+        "finder.onnx", "recogniser.onnx", "double.onnx", "line.onnx", "plate.traineddata",
+        "models.json",
     }  # fmt: skip
     shown = [line for line in second.stdout.splitlines() if "%" in line]
     assert len(shown) >= len(KINDS)
