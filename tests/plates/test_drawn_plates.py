@@ -11,7 +11,9 @@ import pytest
 from gateway.plates.model import open_models
 from gateway.plates.net import CLEAR
 from gateway.plates.reader import status_of
-from training.drawing import draw_plate, draw_scene, random_plate, wear
+from training.drawing import BUILT_IN, SHAPES, draw_plate, draw_scene, random_plate, wear
+from training.evaluate import drawn_frame
+from training.layouts import TWO_LINES
 
 EACH = 16
 KINDS = open_models().alphabet.kinds
@@ -45,6 +47,31 @@ def test_a_gate_s_scenes_are_read(reader, kind):
         plates = reader.read(draw_scene(text, kind, rng, ground=number))
         right += bool(plates) and plates[0].text == text
     assert right >= 10
+
+
+DOUBLES = [
+    (kind, shape) for kind in KINDS for shape in dict.fromkeys(SHAPES[kind]) if shape in TWO_LINES
+]
+
+
+@pytest.mark.parametrize(("kind", "shape"), DOUBLES)
+def test_plates_of_two_lines_are_read_in_a_gate_s_picture(reader, kind, shape):
+    rng = np.random.default_rng(2034)
+    right = 0
+    for _ in range(EACH):
+        text, _ = random_plate(rng, kind)
+        plates = reader.read(drawn_frame(text, kind, shape, rng, BUILT_IN))
+        right += bool(plates) and plates[0].text == text and plates[0].plate_kind == kind
+    assert right >= 15
+
+
+@pytest.mark.parametrize("number", [139, 171, 183])
+def test_a_plate_that_the_detector_saw_too_short_is_looked_at_anew(reader, number):
+    """A first digit was cut off each, black on dark ground."""
+    rng = np.random.default_rng((2033, number))
+    text, _ = random_plate(rng, "embassy")
+    plates = reader.read(drawn_frame(text, "embassy", "line", rng, BUILT_IN))
+    assert [plate.text for plate in plates] == [text]
 
 
 ASKEW = {
