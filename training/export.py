@@ -23,7 +23,7 @@ OUTPUTS: Final = {
 OTHERS: Final = (SECOND, "reference.onnx")
 """What else the package's folder may hold: the second reader's data, the benchmark's fixed net."""
 FINDER_ACCEPT: Final = 0.4
-BEFORE: Final = 0.3
+BEFORE: Final = 0.5
 """The share of an older checkpoint's weights in a net that went on from it with other lessons: the
 mean of the two reads drawn plates better than either."""
 
