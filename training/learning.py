@@ -1,4 +1,4 @@
-"""One loop for both nets: workers draw, a pool keeps what they drew, the net learns from it.
+"""One loop for all nets: workers draw, a pool keeps what they drew, the net learns from it.
 
 Resumable at any step: the checkpoint holds the net, its running mean, the tuner, the pace and the
 curve. On a GPU drawing is what takes the time, so each drawn batch is used `reuse` times, from a
