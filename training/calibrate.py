@@ -187,6 +187,7 @@ def calibrate(data: Path, folder: Path, count: int = DRAWN) -> Settings:
     models = open_models(folder)
     real: Labelled = [(crop.picture, (crop.text,)) for crop in held_out(data)]
     made = of_every_kind(data, SEED, count, models.alphabet)
+    crops = real + drawn(data, SEED, len(real), ONE_LINE, models.alphabet)
     rows = drawn(data, SEED, count // 3, TWO_LINES, models.alphabet, ROW)
     sets = {
         "held-out crops": real,
@@ -195,7 +196,7 @@ def calibrate(data: Path, folder: Path, count: int = DRAWN) -> Settings:
     }
     sets = {name: pictures for name, pictures in sets.items() if pictures}
     settings = Settings(
-        temperature=temperature_of(models.recogniser, real + made[: len(real)], models.alphabet),
+        temperature=temperature_of(models.recogniser, crops, models.alphabet),
         double_temperature=temperature_of(models.double, rows, models.alphabet, ROW),
         accept=1.0,
         enough=ENOUGH,

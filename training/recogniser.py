@@ -131,16 +131,13 @@ def measure_by(
 def course(data: Path, size: str, batch: int | None = None, *, double: bool = False) -> Course:
     """Say how the recogniser is taught; or its like for two lines."""
     on_gpu = device().type == "cuda"
+    among, row = (TWO_LINES, ROW) if double else (ONE_LINE, None)
     return Course(
         name="double" if double else "recogniser",
-        net=Recogniser(size, ROW[0]) if double else Recogniser(size),
+        net=Recogniser(size, (row or SIZE)[0]),
         supply=supply_doubles if double else supply,
         loss_of=loss_of,
-        measure=(
-            measure_by(data, texts_of, TWO_LINES, ROW)
-            if double
-            else measure_by(data, texts_of, ONE_LINE)
-        ),
+        measure=measure_by(data, texts_of, among, row),
         batch=batch or (256 if on_gpu else 64),
         rate=4e-3 if on_gpu else 2.5e-3,
         seed=SEED,

@@ -1,7 +1,7 @@
 """One look of the recogniser: a crop along four corners, named place by place.
 
-A plate of two lines is cut into them, and they are laid side by side: the recogniser then sees
-seven characters in a row, as large as any other plate's.
+A plate of two lines is cut into them, and they are laid side by side: a net of its own then sees
+seven characters in a row, nearly as large as any other plate's.
 """
 
 from collections.abc import Sequence
@@ -98,14 +98,14 @@ def row_within(picture: Picture, corners: Corners, *, two_lines: bool) -> Pictur
 def look(models: Models, picture: Picture, corners: Corners) -> Look:
     """Look at what lies within corners, as one line."""
     crop, turn = flattened(picture, corners, SIZE)
-    places, own, colours, *rest = models.recogniser.run(cv2.dnn.blobFromImage(lit(crop), 1 / 255))
+    blob = cv2.dnn.blobFromImage(lit(crop), 1 / 255)
+    places, own, colours, lines = models.recogniser.run(blob)
     points = own.reshape(4, 2) * np.array(SIZE, np.float32)
     return Look(
         softmax(places[0], models.settings.temperature),
         mapped(np.asarray(points, np.float32), turn),
         softmax(colours[0]),
-        # Models of before know of no second line.
-        1 / (1 + float(np.exp(-rest[0][0, 0]))) if rest else 0.0,
+        1 / (1 + float(np.exp(-lines[0, 0]))),
     )
 
 
@@ -114,7 +114,7 @@ def look_again(models: Models, picture: Picture, first: Look, corners: Corners) 
     if first.two_lines < TWO:
         return look(models, picture, corners)
     crop, _ = flattened(picture, corners, TALL)
-    places, _, colours, *_ = models.double.run(cv2.dnn.blobFromImage(lit(laid(crop)), 1 / 255))
+    places, _, colours, _ = models.double.run(cv2.dnn.blobFromImage(lit(laid(crop)), 1 / 255))
     chances = softmax(places[0], models.settings.double_temperature)
     return Look(chances, first.corners, softmax(colours[0]), first.two_lines)
 
